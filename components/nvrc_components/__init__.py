@@ -1,0 +1,1 @@
+"""nvrc_components."""
