@@ -1,0 +1,123 @@
+"""Learned feature grids whose first axis is time: smooth ones, and ones tiled over space."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+INIT_RANGE = 1e-3  # NVRC, section 1.1 of the paper's supplement: grids start in U(-1e-3, 1e-3)
+
+
+class TimeTaps(NamedTuple):
+    """The two temporal slices a frame lies between, and the second one's weight.
+
+    Shape: ``low``, ``high`` (B,) int64 slice numbers; ``weight`` (B,) in [0, 1).
+    """
+
+    low: Tensor
+    high: Tensor
+    weight: Tensor
+
+
+def time_taps(frames: Tensor, slices: int, total: int) -> TimeTaps:
+    """Places frames on a coarser temporal axis: source coordinate (t + 0.5) * slices / total - 0.5, clamped.
+
+    Integer arithmetic, so that a frame which falls on a slice touches that slice alone on every machine.
+
+    Shape: ``frames`` (B,) int64, in any order, repeats allowed.
+    """
+    position = ((2 * frames + 1) * slices - total).clamp(0, 2 * total * (slices - 1))
+    low = torch.div(position, 2 * total, rounding_mode="floor")
+    remainder = position - low * (2 * total)
+    return TimeTaps(low, low + (remainder > 0).long(), remainder.float() / (2 * total))
+
+
+def _slices(grid: Tensor, index: Tensor) -> Tensor:
+    # an embedding lookup is index_select with a far cheaper backward pass
+    return F.embedding(index, grid.flatten(1)).reshape(-1, *grid.shape[1:])
+
+
+class TemporalGrid(nn.Module):
+    """A parameter ``grid`` whose first axis is time, read by linear interpolation between two slices.
+
+    While training, ``grid`` may be replaced (``torch.func.functional_call``) by the quantised slices
+    ``[start:stop]`` of ``window(frames)`` alone; nothing else of it is ever read.
+
+    Args:
+        slices: Temporal length of the grid.
+        total: Frames of the video.
+        shape: What one slice looks like.
+    """
+
+    grid: nn.Parameter
+
+    def __init__(self, slices: int, total: int, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.slices = slices
+        self.total = total
+        self.grid = nn.Parameter(torch.empty(slices, *shape).uniform_(-INIT_RANGE, INIT_RANGE))
+
+    def window(self, frames: Sequence[int] | Tensor) -> tuple[int, int]:
+        """Start and stop of the slices that these frames touch.
+
+        Shape: ``frames`` any number of frame numbers, at least one.
+        """
+        taps = time_taps(torch.as_tensor(frames, dtype=torch.int64), self.slices, self.total)
+        return int(taps.low.min()), int(taps.high.max()) + 1
+
+    def taps(self, frames: Tensor) -> TimeTaps:
+        """The slices to blend, numbered within whatever ``grid`` holds now: the whole or the window."""
+        taps = time_taps(frames, self.slices, self.total)
+        if self.grid.shape[0] == self.slices:
+            return taps
+        start = taps.low.min()
+        return TimeTaps(taps.low - start, taps.high - start, taps.weight)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Slices at the times of the frames.
+
+        Shape: ``frames`` (B,) int64 -> (B, *slice shape).
+        """
+        taps = self.taps(frames)
+        if self.slices == self.total:
+            return _slices(self.grid, taps.low)
+        weight = taps.weight.to(self.grid.dtype).view(-1, *[1] * (self.grid.dim() - 1))
+        return torch.lerp(_slices(self.grid, taps.low), _slices(self.grid, taps.high), weight)
+
+
+class FeatureGrid(TemporalGrid):
+    """Features over time and space.
+
+    Shape: ``grid`` (slices, channels, height, width); forward (B,) -> (B, channels, height, width).
+    """
+
+    def __init__(self, slices: int, total: int, channels: int, height: int, width: int) -> None:
+        super().__init__(slices, total, (channels, height, width))
+
+    def crop(self, frames: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """The same features at chosen positions of each sample only.
+
+        Shape: ``frames`` (B,), ``rows`` (B, h) and ``columns`` (B, w) inside the grid -> (B, h, w, channels).
+        """
+        taps = self.taps(frames)
+        at_rows, at_columns = rows[:, :, None], columns[:, None, :]
+        low = self.grid[taps.low[:, None, None], :, at_rows, at_columns]
+        if self.slices == self.total:
+            return low
+        high = self.grid[taps.high[:, None, None], :, at_rows, at_columns]
+        return torch.lerp(low, high, taps.weight.to(low.dtype)[:, None, None, None])
+
+
+class LocalGrid(TemporalGrid):
+    """Features that depend on time and on the position inside one upsampled pixel, tiled over space.
+
+    Position (y, x) after upsampling by ``factor`` reads ``grid[:, y % factor, x % factor]``
+    (the hierarchical encoding of HiNeRV, arXiv 2306.09818).
+
+    Shape: ``grid`` (slices, factor, factor, channels); forward (B,) -> (B, factor, factor, channels).
+    """
+
+    def __init__(self, slices: int, total: int, factor: int, channels: int) -> None:
+        super().__init__(slices, total, (factor, factor, channels))

@@ -1,0 +1,190 @@
+"""The shape of an NVRC-Lite network as plain integers, and the presets that choose it for a clip."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+LIMITS = {
+    "frames": (1, 2**24),
+    "height": (1, 2**16),
+    "width": (1, 2**16),
+    "expansion": (1, 16),
+    "out_channels": (1, 16),
+    "shortcut": (0, 1),
+    "local_channels": (0, 1024),
+    "local_levels": (0, 16),
+    "stages": (1, 8),
+    "widths": (1, 4096),
+    "depths": (1, 32),
+    "strides": (1, 8),
+    "stage_grids": (0, 4096),
+    "base_levels": (1, 16),
+    "base_grids": (1, 4096),
+}
+
+
+def _check(name: str, values: Sequence[int]) -> None:
+    low, high = LIMITS[name]
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{name}: {value!r} is not an integer from {low} to {high}")
+
+
+@dataclass(frozen=True)
+class NvrcLiteConfig:
+    """Everything a decoder needs to build the network; integers only, checked on creation.
+
+    Attributes:
+        frames: Frames of the video.
+        height: Rows of a frame in pixels.
+        width: Columns of a frame in pixels.
+        widths: Channels of each stage.
+        depths: Blocks of each stage.
+        strides: Upsampling factor of each stage.
+        expansion: Hidden channels of a block as a multiple of its width.
+        base_grids: Levels under the stem, each (channels, time divisor, space divisor).
+        stage_grids: One per stage, (channels, time divisor); 0 channels for none.
+        local_channels: Channels of the first stage's first local grid, halved with every stage; 0 for none.
+        local_levels: Local grids of each stage; time halves and channels double per level.
+        shortcut: 1 where blocks that change width carry their input across by a linear map.
+        out_channels: Channels of the video.
+
+    Raises:
+        ValueError: A field is out of range; the message starts with its name.
+    """
+
+    frames: int
+    height: int
+    width: int
+    widths: tuple[int, ...] = (96, 48, 24, 12)
+    depths: tuple[int, ...] = (1, 1, 1, 1)
+    strides: tuple[int, ...] = (3, 2, 2, 2)
+    expansion: int = 4
+    base_grids: tuple[tuple[int, int, int], ...] = ((4, 1, 1), (8, 2, 2))
+    stage_grids: tuple[tuple[int, int], ...] = ((4, 1), (2, 2), (1, 2), (0, 1))
+    local_channels: int = 4
+    local_levels: int = 2
+    shortcut: int = 1
+    out_channels: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "height", "width", "expansion", "out_channels", "shortcut"):
+            _check(name, [getattr(self, name)])
+        for name in ("local_channels", "local_levels"):
+            _check(name, [getattr(self, name)])
+        _check("stages", [len(self.widths)])
+        for name in ("widths", "depths", "strides"):
+            _check(name, getattr(self, name))
+        _check("base_levels", [len(self.base_grids)])
+        for name, pairs, size in (("base_grids", self.base_grids, 3), ("stage_grids", self.stage_grids, 2)):
+            if any(len(entry) != size for entry in pairs):
+                raise ValueError(f"{name}: every entry needs {size} integers")
+            _check(name, [value for entry in pairs for value in entry])
+        for name in ("depths", "strides", "stage_grids"):
+            if len(getattr(self, name)) != len(self.widths):
+                raise ValueError(f"{name}: {len(self.widths)} entries are needed, one per width")
+        if any(divisor < 1 for _, divisor in self.stage_grids):
+            raise ValueError("stage_grids: a time divisor must be at least 1")
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Height and width at the stem, then after every stage; the last is the frame itself."""
+        remaining = math.prod(self.strides)
+        result = []
+        for stride in (*self.strides, 1):
+            result.append((-(-self.height // remaining), -(-self.width // remaining)))
+            remaining //= stride
+        return result
+
+    def to_ints(self) -> list[int]:
+        """The configuration as a flat list for a file header; ``from_ints`` reads it back."""
+        head = [self.frames, self.height, self.width, self.expansion, self.out_channels, self.shortcut]
+        head += [self.local_channels, self.local_levels, len(self.widths), len(self.base_grids)]
+        grids = [value for entry in (*self.stage_grids, *self.base_grids) for value in entry]
+        return [*head, *self.widths, *self.depths, *self.strides, *grids]
+
+    @classmethod
+    def from_ints(cls, ints: Sequence[int]) -> "NvrcLiteConfig":
+        """Reads what ``to_ints`` wrote.
+
+        Raises:
+            ValueError: Too few or too many integers, or a field out of range (named first in the message).
+        """
+        values = iter(ints)
+        frames, height, width = (_take(values, name) for name in ("frames", "height", "width"))
+        expansion, out_channels, shortcut = (
+            _take(values, name) for name in ("expansion", "out_channels", "shortcut")
+        )
+        local_channels, local_levels = _take(values, "local_channels"), _take(values, "local_levels")
+        stages, levels = _take(values, "stages"), _take(values, "base_levels")
+        widths, depths, strides = (
+            tuple(_take(values, name) for _ in range(stages)) for name in ("widths", "depths", "strides")
+        )
+        pairs = tuple((_take(values, "stage_grids"), _take(values, "stage_grids")) for _ in range(stages))
+        base = tuple(
+            (_take(values, "base_grids"), _take(values, "base_grids"), _take(values, "base_grids"))
+            for _ in range(levels)
+        )
+        if next(values, None) is not None:
+            raise ValueError(f"base_grids: {len(ints)} integers are more than the configuration holds")
+        return cls(
+            frames,
+            height,
+            width,
+            widths,
+            depths,
+            strides,
+            expansion,
+            base,
+            pairs,
+            local_channels,
+            local_levels,
+            shortcut,
+            out_channels,
+        )
+
+
+def _take(values: Iterator[int], name: str) -> int:
+    value = next(values, None)
+    if value is None:
+        raise ValueError(f"{name}: the configuration ends before it")
+    _check(name, [value])
+    return value
+
+
+PRESETS: dict[str, tuple[int, ...]] = {  # widths; about 1, 3, 7, 12 and 20 kMAC per pixel, all included
+    "xxs": (32, 16, 8, 4),
+    "xs": (64, 32, 16, 8),
+    "s": (96, 48, 24, 12),
+    "m": (128, 64, 32, 16),
+    "l": (160, 80, 40, 20),
+}
+# Source pixels from which "auto" takes a preset: at about 4 bits each, the trunk's parameters should stay
+# near or below 0.05 bit per source pixel, or they outweigh the grids in a short clip.
+AUTO = ((0, "xxs"), (3_000_000, "xs"), (12_000_000, "s"), (1_000_000_000, "m"))
+
+
+def auto_size(frames: int, height: int, width: int) -> str:
+    """The preset that suits a clip's number of source pixels."""
+    pixels = frames * height * width
+    return [name for least, name in AUTO if pixels >= least][-1]
+
+
+def nvrc_lite_config(
+    size: str, frames: int, height: int, width: int, out_channels: int = 3
+) -> NvrcLiteConfig:
+    """A network for a clip.
+
+    Args:
+        size: ``"auto"`` or one of ``PRESETS``.
+        frames: Frames of the clip.
+        height: Rows of a frame.
+        width: Columns of a frame.
+        out_channels: Channels of a frame.
+
+    Raises:
+        ValueError: The size is not known.
+    """
+    name = auto_size(frames, height, width) if size == "auto" else size
+    if name not in PRESETS:
+        raise ValueError(f"size: {size!r} is not one of auto, {', '.join(PRESETS)}")
+    return NvrcLiteConfig(frames, height, width, widths=PRESETS[name], out_channels=out_channels)
