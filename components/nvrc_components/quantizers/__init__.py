@@ -1,1 +1,35 @@
-"""quantizers."""
+"""What a quantisation step is shared by, and, apart from it, what stands in for rounding while training."""
+
+from typing import Final
+
+from nvrc_components.quantizers.base import WHOLE, Quantizer, Window
+from nvrc_components.quantizers.block import BlockQuantizer
+from nvrc_components.quantizers.dual_axis import DualAxisQuantizer
+from nvrc_components.quantizers.surrogates import (
+    AdditiveUniform,
+    QuantNoise,
+    SoftRoundKumaraswamy,
+    StraightThrough,
+    Surrogate,
+)
+from nvrc_components.quantizers.tensor import TensorQuantizer
+
+QUANTIZERS: Final[dict[int, type[Quantizer]]] = {
+    cls.kind: cls for cls in (TensorQuantizer, DualAxisQuantizer, BlockQuantizer)
+}
+"""Quantisers by the number that names them in a file."""
+
+__all__ = [
+    "QUANTIZERS",
+    "WHOLE",
+    "AdditiveUniform",
+    "BlockQuantizer",
+    "DualAxisQuantizer",
+    "QuantNoise",
+    "Quantizer",
+    "SoftRoundKumaraswamy",
+    "StraightThrough",
+    "Surrogate",
+    "TensorQuantizer",
+    "Window",
+]

@@ -1,0 +1,234 @@
+"""Quantisation, rate and entropy coding for the parameters of any `nn.Module`.
+
+theta: the module's parameters -----------> symbols --> range coder --> one stream per group
+           ^ steps      distributions --^
+phi:   the quantisers' and entropy models' side tensors, coded first
+psi:   three integers for each tensor of phi
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
+from nvrc_components.coding.varint import ByteReader, ByteWriter
+from nvrc_components.entropy_models import EntropyModel
+from nvrc_components.functional import counter_uniform
+from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
+from nvrc_components.side import SideTensor
+
+SIDE = "side"
+"""Name of the stream that holds phi and psi."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """How the parameters whose names match a pattern are quantised and coded.
+
+    `quantizer` and `entropy_model` build one for a tensor: a class, or a `functools.partial` of one.
+    """
+
+    name: str
+    pattern: str
+    quantizer: Callable[[Tensor], Quantizer]
+    entropy_model: Callable[[Tensor], EntropyModel]
+
+
+class TensorCodec(nn.Module):
+    """The quantiser and the entropy model of one tensor."""
+
+    def __init__(self, group: Group, tensor: Tensor) -> None:
+        super().__init__()
+        self.group = group.name
+        self.quantizer = group.quantizer(tensor)
+        self.entropy_model = group.entropy_model(tensor)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The compressed parameters: phi's stream and one for each group, in coding order."""
+
+    side: bytes
+    groups: dict[str, bytes] = field(default_factory=dict)
+
+
+class CompressedModule(nn.Module):
+    """Wraps a module so that it computes with quantised parameters, whose bits are known and can be written.
+
+    Every parameter belongs to the first group whose pattern matches its name (`fnmatch` rules). While training,
+    `surrogate` stands in for rounding; in evaluation mode parameters are rounded. Noise is a pure function of
+    (seed, step, element), so it is the same on every rank and device, and resumes with the state dict.
+
+    Raises:
+        ValueError: a parameter matches no group.
+    """
+
+    step: Tensor
+
+    def __init__(
+        self,
+        module: nn.Module,
+        groups: Sequence[Group],
+        surrogate: Surrogate | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.groups = tuple(groups)
+        self.surrogate = surrogate or StraightThrough()
+        self.seed = seed
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.names = tuple(name for name, _ in module.named_parameters())
+        codecs = (TensorCodec(_group_of(name, groups), tensor) for name, tensor in module.named_parameters())
+        self.codecs = nn.ModuleList(codecs)
+
+    def forward(self, *args: Any, windows: Mapping[str, tuple[int, int]] | None = None, **kwargs: Any) -> Any:
+        """Return the module's output under quantised parameters.
+
+        `windows` names the parameters of which only rows [start, stop) are wanted; the module gets those alone.
+        """
+        return functional_call(self.module, self.quantized(windows or {}), args, kwargs)
+
+    def quantized(self, windows: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Tensor]:
+        """Return the quantised parameters by name; of those in `windows` just the rows [start, stop)."""
+        items = list(self._items(windows or {}))
+        steps = [codec.quantizer.step(window) for _, codec, _, window in items]
+        symbols = self._surrogate_symbols(items, steps)
+        return {name: symbol * step for (name, *_), symbol, step in zip(items, symbols, steps, strict=True)}
+
+    def bits(self) -> dict[str, Tensor]:
+        """Return the bits of all parameters: those of phi as `side`, and those of theta by group.
+
+        Shape: scalars, bits.
+        """
+        items = list(self._items({}))
+        symbols = self._surrogate_symbols(items, [codec.quantizer.step() for _, codec, *_ in items])
+        totals = {SIDE: torch.stack([side.bits() for side in self.side_tensors()]).sum()}
+        for (_, codec, _, _), symbol in zip(items, symbols, strict=True):
+            bits = codec.entropy_model.bits(symbol, codec.quantizer.log2_step())
+            totals[codec.group] = totals[codec.group] + bits if codec.group in totals else bits
+        return totals
+
+    def side_tensors(self) -> list[SideTensor]:
+        """Return all of phi, in coding order."""
+        return [module for module in self.codecs.modules() if isinstance(module, SideTensor)]
+
+    @torch.no_grad()
+    def compress(self) -> Streams:
+        """Return the streams of all parameters, rounded."""
+        psi, encoder = ByteWriter(), SymbolEncoder()
+        for side in self.side_tensors():
+            side.encode(psi, encoder)
+        encoders = {group.name: SymbolEncoder() for group in self.groups}
+        for _, codec, tensor, _ in self._items({}):
+            quantizer: Quantizer = codec.quantizer
+            symbols = torch.round(tensor / quantizer.step())
+            codec.entropy_model.encode(symbols, quantizer.log2_step(), encoders[codec.group])
+        header = ByteWriter()
+        header.uvarint(len(psi.to_bytes()))
+        used = {codec.group for codec in self._codecs()}
+        return Streams(
+            header.to_bytes() + psi.to_bytes() + encoder.to_bytes(),
+            {name: encoder.to_bytes() for name, encoder in encoders.items() if name in used},
+        )
+
+    @torch.no_grad()
+    def decompress(self, streams: Streams) -> None:
+        """Set all parameters to what the streams hold.
+
+        Raises:
+            BitstreamError: a stream is missing or does not hold these parameters.
+        """
+        reader = ByteReader(streams.side, "side information")
+        psi = ByteReader(reader.bytes(reader.uvarint("psi length"), "psi"), "psi")
+        decoder = SymbolDecoder(reader.rest())
+        for side in self.side_tensors():
+            side.decode(psi, decoder)
+        decoders = {name: SymbolDecoder(stream) for name, stream in streams.groups.items()}
+        for _, codec, tensor, _ in self._items({}):
+            quantizer: Quantizer = codec.quantizer
+            symbols = codec.entropy_model.decode(tensor.shape, quantizer.log2_step(), decoders[codec.group])
+            tensor.copy_(symbols * quantizer.step())
+
+    def fit_entropy_models(self, iterations: int = 100, rate: float = 0.03) -> None:
+        """Improve the entropy models alone for the rounded parameters: fewer bits, the same reconstruction.
+
+        Adam over the entropy models' own parameters; steps and theta stay as they are.
+        """
+        with torch.no_grad():
+            items = [
+                (
+                    codec.entropy_model,
+                    torch.round(tensor / codec.quantizer.step()),
+                    codec.quantizer.log2_step(),
+                )
+                for _, codec, tensor, _ in self._items({})
+            ]
+        models = nn.ModuleList([model for model, _, _ in items])
+        sides = [module for module in models.modules() if isinstance(module, SideTensor)]
+        optimizer = torch.optim.Adam(models.parameters(), lr=rate)
+        with torch.enable_grad():
+            for iteration in range(iterations):
+                optimizer.param_groups[0]["lr"] = rate * (1 - iteration / iterations)
+                optimizer.zero_grad()
+                bits = torch.stack([model.bits(symbols, log2_step) for model, symbols, log2_step in items])
+                (bits.sum() + torch.stack([side.bits() for side in sides]).sum()).backward()
+                optimizer.step()
+        optimizer.zero_grad()
+
+    def _codecs(self) -> Iterator[TensorCodec]:
+        for codec in self.codecs:
+            assert isinstance(codec, TensorCodec)
+            yield codec
+
+    def _items(
+        self, windows: Mapping[str, tuple[int, int]]
+    ) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
+        parameters = dict(self.module.named_parameters())
+        for name, codec in zip(self.names, self._codecs(), strict=True):
+            window = slice(*windows[name]) if name in windows else WHOLE
+            yield name, codec, parameters[name][window] if name in windows else parameters[name], window
+
+    def _surrogate_symbols(
+        self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], steps: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return stand-ins for the rounded symbols, all tensors in one go: hundreds of small calls cost more."""
+        scaled = [tensor / step for (_, _, tensor, _), step in zip(items, steps, strict=True)]
+        flat = torch.cat([x.flatten() for x in scaled])
+        if not self.training:
+            symbols = torch.round(flat)
+        elif self.surrogate.needs_noise:
+            symbols = self.surrogate(flat, self._noise(items, flat.device))
+        else:
+            symbols = self.surrogate(flat, flat)
+        parts = symbols.split([x.numel() for x in scaled])
+        return [part.view(x.shape) for part, x in zip(parts, scaled, strict=True)]
+
+    def _noise(
+        self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], device: torch.device
+    ) -> Tensor:
+        self.step += 1
+        sizes = {name: p.numel() for name, p in self.module.named_parameters()}
+        rows = {name: p.shape[0] if p.dim() else 1 for name, p in self.module.named_parameters()}
+        starts, total = {}, 0
+        for name in self.names:
+            starts[name] = total
+            total += sizes[name]
+        ranges = []
+        for name, _, tensor, window in items:
+            first = starts[name] + (window.start or 0) * (sizes[name] // max(rows[name], 1))
+            ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
+        return counter_uniform(torch.cat(ranges), (self.seed << 40) + int(self.step))
+
+
+def _group_of(name: str, groups: Sequence[Group]) -> Group:
+    for group in groups:
+        if fnmatchcase(name, group.pattern):
+            return group
+    patterns = ", ".join(group.pattern for group in groups)
+    raise ValueError(f"parameter {name!r} matches none of the group patterns {patterns}; add a group '*'")

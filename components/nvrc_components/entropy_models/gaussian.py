@@ -1,0 +1,78 @@
+"""Factorised Gaussians: one for a tensor, or dual-axis ones whose parameters rows and columns share."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
+from nvrc_components.entropy_models.base import (
+    EntropyModel,
+    mean_integers,
+    scale_indices,
+    snap_log2_scale,
+    snap_mean,
+    symbol_integers,
+)
+from nvrc_components.functional import gaussian_bits
+from nvrc_components.functional.exact import exact_exp2
+from nvrc_components.quantizers.base import constant, initial_log2_step
+from nvrc_components.quantizers.dual_axis import DualAxis
+from nvrc_components.side import SideTensor
+
+
+class FactorizedGaussian(EntropyModel):
+    """A Gaussian for each symbol that does not look at other symbols, so that one call codes a whole tensor.
+
+    `log2_scale` gives log2 of the standard deviation in the tensor's own units, `mean` the mean in units of it;
+    both broadcast to the tensor and are exact multiples of 1/64.
+    """
+
+    def __init__(self, log2_scale: nn.Module, mean: nn.Module) -> None:
+        super().__init__()
+        self.log2_scale = log2_scale
+        self.mean = mean
+
+    def distribution(self, log2_step: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log2-scale of the symbols, on the coder's lattices, broadcastable to the tensor."""
+        relative = self.log2_scale() - log2_step
+        return snap_mean(self.mean() * exact_exp2(relative)), snap_log2_scale(relative)
+
+    def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
+        """Return the bits of all symbols."""
+        mean, log2_scale = self.distribution(log2_step)
+        return gaussian_bits(symbols, mean, log2_scale).sum()
+
+    def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
+        """Append the symbols to the stream."""
+        mean, log2_scale = self.distribution(log2_step)
+        shape = symbols.shape
+        encoder.encode(symbol_integers(symbols), mean_integers(mean, shape), scale_indices(log2_scale, shape))
+
+    def decode(self, shape: torch.Size, log2_step: Tensor, decoder: SymbolDecoder) -> Tensor:
+        """Return the symbols that `encode` appended."""
+        mean, log2_scale = self.distribution(log2_step)
+        symbols = decoder.decode(mean_integers(mean, shape), scale_indices(log2_scale, shape))
+        return torch.from_numpy(symbols).to(log2_step.device, torch.float32).view(shape)
+
+
+class GaussianPrior(FactorizedGaussian):
+    """One Gaussian for a whole tensor."""
+
+    kind: ClassVar[int] = 1
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__(SideTensor(constant(initial_log2_step(tensor, 0.0))), SideTensor(constant(0.0)))
+
+
+class DualAxisGaussian(FactorizedGaussian):
+    """Means and scales from a row's and a column's parameters (NVRC eqs. 6-7).
+
+    scale = scale_row * scale_column; mean = (mean_row + mean_column) * scale, with both means in units of the
+    scale: the paper's second term is already that product, so a column's mean follows its scale as a row's does.
+    """
+
+    kind: ClassVar[int] = 2
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__(DualAxis(tensor.shape, initial_log2_step(tensor, 0.0)), DualAxis(tensor.shape, 0.0))

@@ -1,0 +1,114 @@
+"""The octree's integer network: decoded neighbours in, mean and scale on the coder's lattices out.
+
+It holds integers and computes integers (in float32, exact in any order of summation): symbols are clamped to
++-127, weights are multiples of 1/64 within +-4.5, activations multiples of 1/16 below 128. Every partial sum,
+in units of its lattice, stays below 26 * 127 * 288 < 2^20 in the first layer and 16 * 2047 * 288 < 2^24 in the
+second. Training runs the same code with noisy symbols and gradients straight through the roundings.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from nvrc_components.coding import lattice
+from nvrc_components.entropy_models.base import snap_log2_scale, snap_mean
+from nvrc_components.entropy_models.octree_layout import PARITIES, STRIDES, Phase, taps_of
+from nvrc_components.functional import lower_bound, round_straight_through, upper_bound
+from nvrc_components.side import SideTensor
+
+WIDEST: Final = 16
+_ACTIVATION_STEPS: Final = 16
+_ACTIVATION_LIMIT: Final = 2047 / _ACTIVATION_STEPS
+_WEIGHT_LIMIT: Final = 4.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Quantised weights, expanded from mirror classes to taps; lists go by parity.
+
+    Shape: K taps, R hidden units: mean (1, K); scale (R + 1, K), the last row the direct path.
+    """
+
+    mean: list[Tensor]
+    scale: list[Tensor]
+    hidden_bias: Tensor
+    output: Tensor
+    bias: Tensor
+
+
+class OctreeNetwork(nn.Module):
+    """Predicts mean and scale of a phase: a linear interpolation, and a ReLU network of log2-magnitudes.
+
+    Weights are shared by the three lattice strides and all channels; the scale's biases are not.
+    """
+
+    def __init__(self, channels: int, passes: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.taps = [taps_of(parity, passes) for parity in PARITIES]
+        self.starts = [sum(t.count for t in self.taps[:i]) for i in range(len(self.taps) + 1)]
+        classes = self.starts[-1]
+        self.mean_weight = SideTensor(torch.zeros(classes), limit=_WEIGHT_LIMIT)
+        self.scale_weight = SideTensor(torch.full((classes,), 0.0625), limit=_WEIGHT_LIMIT, step=0.0625)
+        self.scale_bias = SideTensor(torch.full((len(STRIDES) * len(PARITIES), channels), -1.0))
+        if width:
+            spread = torch.linspace(-0.25, 0.25, width * classes).view(classes, width)
+            self.hidden_weight = SideTensor(spread, limit=_WEIGHT_LIMIT)
+            self.hidden_bias = SideTensor(torch.zeros(len(PARITIES), width))
+            self.output_weight = SideTensor(torch.zeros(len(PARITIES), width), limit=_WEIGHT_LIMIT)
+
+    def weights(self) -> Weights:
+        """Return the quantised weights, once for all phases."""
+        mean, direct, bias = self.mean_weight()[:, None], self.scale_weight()[:, None], self.scale_bias()
+        empty = mean.new_zeros(len(PARITIES), 0)
+        if self.width:
+            rows = torch.cat([self.hidden_weight(), direct], 1)
+            return Weights(
+                self._expand(mean), self._expand(rows), self.hidden_bias(), self.output_weight(), bias
+            )
+        return Weights(self._expand(mean), self._expand(direct), empty, empty, bias)
+
+    def forward(
+        self, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and log2-scale of a phase's positions.
+
+        Shape: symbols and magnitudes (volume + 1, M), M columns of block x channel, channels fastest
+        -> mean and log2-scale (P, M).
+        """
+        parity = phase.parity
+        taps = symbols.shape[1], len(phase.taps.offsets)
+        index = phase.neighbours.to(symbols.device)
+        values = symbols.index_select(0, index).view(-1, taps[1], taps[0])
+        mean = (weights.mean[parity] @ values).squeeze(1)
+        levels = magnitudes.index_select(0, index).view(-1, taps[1], taps[0])
+        layer = weights.scale[parity] @ levels
+        log2_scale = layer[:, -1]
+        if self.width:
+            hidden = round_straight_through((layer[:, :-1] + weights.hidden_bias[parity, :, None]) * 16) / 16
+            hidden = upper_bound(torch.relu(hidden), _ACTIVATION_LIMIT)
+            log2_scale = log2_scale + (weights.output[parity] @ hidden)
+        bias = weights.bias[phase.row].repeat(symbols.shape[1] // weights.bias.shape[1])
+        return snap_mean(mean), snap_log2_scale(log2_scale + bias)
+
+    def _expand(self, by_class: Tensor) -> list[Tensor]:
+        parts = (by_class[a:b] for a, b in zip(self.starts, self.starts[1:], strict=False))
+        return [part[list(t.classes)].T for part, t in zip(parts, self.taps, strict=True)]
+
+
+def visible(symbols: Tensor) -> Tensor:
+    """Return symbols as contexts see them, clamped to +-127."""
+    limit = float(lattice.CONTEXT_LIMIT)
+    return upper_bound(lower_bound(symbols, -limit), limit)
+
+
+def magnitude(symbols: Tensor) -> Tensor:
+    """Return log2(1 + |symbol|) on the lattice of 1/16, from a constant table, linear between integers."""
+    table = torch.from_numpy(lattice.magnitudes()).to(symbols.device) / 16
+    size = symbols.abs()
+    below = size.detach().floor()
+    index = below.long()
+    start = table[index]
+    return start + (table[index + 1] - start) * (size - below)

@@ -1,0 +1,48 @@
+"""The contract of quantisers: which step every element of a tensor has."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+Window: TypeAlias = slice
+"""Rows of dim 0 that are wanted; `slice(None)` is all of them."""
+
+WHOLE: Window = slice(None)
+
+
+class Quantizer(nn.Module, ABC):
+    """Gives the quantisation step of every element; what stands in for rounding is the surrogate's business.
+
+    Built for one tensor. `kind` and `configuration()` say in a file which quantiser it was.
+    """
+
+    kind: ClassVar[int]
+
+    @abstractmethod
+    def log2_step(self, window: Window = WHOLE) -> Tensor:
+        """Return log2 of the steps of `tensor[window]`, broadcastable to it; exact multiples of 1/64."""
+
+    @abstractmethod
+    def step(self, window: Window = WHOLE) -> Tensor:
+        """Return the steps of `tensor[window]`, broadcastable to it; the same bits on every machine."""
+
+    def configuration(self) -> Sequence[int]:
+        """Return the integers that, with the tensor's shape, rebuild this quantiser."""
+        return ()
+
+
+def initial_log2_step(tensor: Tensor, bits: float) -> float:
+    """Return a start for the log2-step from the data: `bits` octaves below the tensor's standard deviation.
+
+    Shape: any tensor; `bits` about the bits/parameter to start from, less two.
+    """
+    deviation = tensor.detach().float().square().mean().sqrt()
+    return float(deviation.clamp_min(2.0**-10).log2()) - bits
+
+
+def constant(value: float, *shape: int) -> Tensor:
+    """Return a tensor of this shape filled with a start value on the 1/64 lattice."""
+    return torch.full(shape, round(value * 64) / 64)

@@ -1,0 +1,54 @@
+"""Steps shared by 3-D blocks of a feature grid (NVRC section 3.2)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from nvrc_components.functional import block_counts
+from nvrc_components.functional.exact import exact_exp2
+from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant
+from nvrc_components.side import SideTensor
+
+
+class BlockQuantizer(Quantizer):
+    """One learned log2-step per block and channel of a grid.
+
+    Shape: grid (T, C, H, W); blocks `block` = (bt, bh, bw), the last of an axis cut off where it does not fit.
+    """
+
+    kind: ClassVar[int] = 3
+
+    def __init__(
+        self, tensor: Tensor, block: tuple[int, int, int] = (16, 8, 8), log2_start: float = -4.0
+    ) -> None:
+        super().__init__()
+        self.block = block
+        self.shape = tensor.shape
+        nt, nh, nw = block_counts(tensor.shape, block)
+        self.shared = SideTensor(constant(log2_start, nt, tensor.shape[1], nh, nw))
+
+    def log2_step(self, window: Window = WHOLE) -> Tensor:
+        """Return the log2-steps of `grid[window]`.
+
+        Shape: (T of the window, C, H, W), log2 of the grid's units.
+        """
+        return self._expand(self.shared(), window)
+
+    def step(self, window: Window = WHOLE) -> Tensor:
+        """Return the steps of `grid[window]`.
+
+        Shape: (T of the window, C, H, W), the grid's units.
+        """
+        return self._expand(exact_exp2(self.shared()), window)
+
+    def configuration(self) -> Sequence[int]:
+        """Return the block's size."""
+        return self.block
+
+    def _expand(self, by_block: Tensor, window: Window) -> Tensor:
+        start, stop, _ = window.indices(self.shape[0])
+        bt, bh, bw = self.block
+        rows = by_block[start // bt : -(-stop // bt)]
+        rows = rows.repeat_interleave(bt, 0)[start % bt : start % bt + stop - start]
+        return rows.repeat_interleave(bh, 2).repeat_interleave(bw, 3)[..., : self.shape[2], : self.shape[3]]

@@ -1,0 +1,73 @@
+"""Steps that are a product of a row's and a column's (NVRC eq. 5)."""
+
+from typing import ClassVar, Final
+
+import torch
+from torch import Tensor, nn
+
+from nvrc_components.functional.exact import exact_exp2
+from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant, initial_log2_step
+from nvrc_components.side import SideTensor
+
+AXIS_MINIMUM: Final = 128
+"""A row or column gets a parameter of its own only if it holds this many elements (papers: NVRC section 3.2)."""
+
+
+class DualAxis(nn.Module):
+    """A learned value per row and per column that add up; only the axes whose lines are long enough have one.
+
+    Shape: the tensor is seen as rows (dim 0) x columns (all other dims).
+    """
+
+    def __init__(self, shape: torch.Size, start: float, *, step: float = 0.125) -> None:
+        super().__init__()
+        rows, columns = matrix_shape(shape)
+        self.trailing = shape[1:]
+        self.has_rows = columns >= AXIS_MINIMUM
+        self.has_columns = rows >= AXIS_MINIMUM
+        if self.has_rows:
+            self.rows = SideTensor(constant(start, rows), step=step)
+        if self.has_columns:
+            self.columns = SideTensor(constant(0.0 if self.has_rows else start, columns), step=step)
+        if not (self.has_rows or self.has_columns):
+            self.whole = SideTensor(constant(start), step=step)
+
+    def parts(self, window: Window = WHOLE) -> list[Tensor]:
+        """Return each axis' values for `tensor[window]`, broadcastable to it."""
+        parts = []
+        if self.has_rows:
+            parts.append(self.rows()[window].reshape(-1, *[1] * len(self.trailing)))
+        if self.has_columns:
+            parts.append(self.columns().reshape(1, *self.trailing))
+        return parts or [self.whole()]
+
+    def forward(self, window: Window = WHOLE) -> Tensor:
+        """Return the sum over the axes for `tensor[window]`, broadcastable to it."""
+        first, *rest = self.parts(window)
+        return first + rest[0] if rest else first
+
+
+def matrix_shape(shape: torch.Size) -> tuple[int, int]:
+    """Return (rows, columns) of a tensor's two-dimensional view: dim 0 x the rest."""
+    rows = shape[0] if shape else 1
+    return rows, shape.numel() // max(rows, 1)
+
+
+class DualAxisQuantizer(Quantizer):
+    """step = step_row * step_column (NVRC eq. 5); one axis, or one step, where lines are shorter than 128."""
+
+    kind: ClassVar[int] = 2
+
+    def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
+        super().__init__()
+        self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits))
+
+    def log2_step(self, window: Window = WHOLE) -> Tensor:
+        """Return row + column log2-steps of `tensor[window]`, broadcastable to it."""
+        result: Tensor = self.steps(window)
+        return result
+
+    def step(self, window: Window = WHOLE) -> Tensor:
+        """Return row x column steps of `tensor[window]`, broadcastable to it."""
+        first, *rest = (exact_exp2(part) for part in self.steps.parts(window))
+        return first * rest[0] if rest else first

@@ -1,0 +1,28 @@
+"""One step for a whole tensor."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from nvrc_components.functional.exact import exact_exp2
+from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant, initial_log2_step
+from nvrc_components.side import SideTensor
+
+
+class TensorQuantizer(Quantizer):
+    """A learned step shared by all elements of a tensor."""
+
+    kind: ClassVar[int] = 1
+
+    def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
+        super().__init__()
+        self.shared = SideTensor(constant(initial_log2_step(tensor, bits)))
+
+    def log2_step(self, window: Window = WHOLE) -> Tensor:
+        """Return the scalar log2-step."""
+        result: Tensor = self.shared()
+        return result
+
+    def step(self, window: Window = WHOLE) -> Tensor:
+        """Return the scalar step."""
+        return exact_exp2(self.shared())
