@@ -6,7 +6,7 @@ phi:   the quantisers' and entropy models' side tensors, coded first
 psi:   three integers for each tensor of phi
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,7 +20,7 @@ from nvrc_components.coding.varint import ByteReader, ByteWriter
 from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.functional import counter_uniform
 from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
-from nvrc_components.side import SideTensor
+from nvrc_components.side import SideTensor, quantized_together
 
 SIDE = "side"
 """Name of the stream that holds phi and psi."""
@@ -97,7 +97,8 @@ class CompressedModule(nn.Module):
     def quantized(self, windows: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Tensor]:
         """Return the quantised parameters by name; of those in `windows` just the rows [start, stop)."""
         items = list(self._items(windows or {}))
-        steps = [codec.quantizer.step(window) for _, codec, _, window in items]
+        with quantized_together(_sides([codec.quantizer for _, codec, *_ in items])):
+            steps = [codec.quantizer.step(window) for _, codec, _, window in items]
         symbols = self._surrogate_symbols(items, steps)
         return {name: symbol * step for (name, *_), symbol, step in zip(items, symbols, steps, strict=True)}
 
@@ -107,16 +108,23 @@ class CompressedModule(nn.Module):
         Shape: scalars, bits.
         """
         items = list(self._items({}))
-        symbols = self._surrogate_symbols(items, [codec.quantizer.step() for _, codec, *_ in items])
-        totals = {SIDE: torch.stack([side.bits() for side in self.side_tensors()]).sum()}
-        for (_, codec, _, _), symbol in zip(items, symbols, strict=True):
-            bits = codec.entropy_model.bits(symbol, codec.quantizer.log2_step())
-            totals[codec.group] = totals[codec.group] + bits if codec.group in totals else bits
+        with quantized_together(self.side_tensors()) as side_bits:
+            symbols = self._surrogate_symbols(items, [codec.quantizer.step() for _, codec, *_ in items])
+            totals = {SIDE: side_bits}
+            for (_, codec, _, _), symbol in zip(items, symbols, strict=True):
+                bits = codec.entropy_model.bits(symbol, codec.quantizer.log2_step())
+                totals[codec.group] = totals[codec.group] + bits if codec.group in totals else bits
         return totals
 
     def side_tensors(self) -> list[SideTensor]:
         """Return all of phi, in coding order."""
-        return [module for module in self.codecs.modules() if isinstance(module, SideTensor)]
+        return _sides([self.codecs])
+
+    def tensor_codecs(self) -> Iterator[TensorCodec]:
+        """Yield the codec of every parameter, in coding order."""
+        for codec in self.codecs:
+            assert isinstance(codec, TensorCodec)
+            yield codec
 
     @torch.no_grad()
     def compress(self) -> Streams:
@@ -131,7 +139,7 @@ class CompressedModule(nn.Module):
             codec.entropy_model.encode(symbols, quantizer.log2_step(), encoders[codec.group])
         header = ByteWriter()
         header.uvarint(len(psi.to_bytes()))
-        used = {codec.group for codec in self._codecs()}
+        used = {codec.group for codec in self.tensor_codecs()}
         return Streams(
             header.to_bytes() + psi.to_bytes() + encoder.to_bytes(),
             {name: encoder.to_bytes() for name, encoder in encoders.items() if name in used},
@@ -169,28 +177,21 @@ class CompressedModule(nn.Module):
                 )
                 for _, codec, tensor, _ in self._items({})
             ]
-        models = nn.ModuleList([model for model, _, _ in items])
-        sides = [module for module in models.modules() if isinstance(module, SideTensor)]
-        optimizer = torch.optim.Adam(models.parameters(), lr=rate)
-        with torch.enable_grad():
-            for iteration in range(iterations):
-                optimizer.param_groups[0]["lr"] = rate * (1 - iteration / iterations)
-                optimizer.zero_grad()
-                bits = torch.stack([model.bits(symbols, log2_step) for model, symbols, log2_step in items])
-                (bits.sum() + torch.stack([side.bits() for side in sides]).sum()).backward()
-                optimizer.step()
+        models = [model for model, _, _ in items]
+        parameters = [p for model in models for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(parameters, lr=rate)
+        for iteration in range(iterations):
+            optimizer.param_groups[0]["lr"] = rate * (1 - iteration / iterations)
+            optimizer.zero_grad()
+            with torch.enable_grad(), quantized_together(_sides(models)) as side_bits:
+                bits = [model.bits(symbols, log2_step) for model, symbols, log2_step in items]
+                (torch.stack(bits).sum() + side_bits).backward()
+            optimizer.step()
         optimizer.zero_grad()
 
-    def _codecs(self) -> Iterator[TensorCodec]:
-        for codec in self.codecs:
-            assert isinstance(codec, TensorCodec)
-            yield codec
-
-    def _items(
-        self, windows: Mapping[str, tuple[int, int]]
-    ) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
+    def _items(self, windows: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
         parameters = dict(self.module.named_parameters())
-        for name, codec in zip(self.names, self._codecs(), strict=True):
+        for name, codec in zip(self.names, self.tensor_codecs(), strict=True):
             window = slice(*windows[name]) if name in windows else WHOLE
             yield name, codec, parameters[name][window] if name in windows else parameters[name], window
 
@@ -209,9 +210,7 @@ class CompressedModule(nn.Module):
         parts = symbols.split([x.numel() for x in scaled])
         return [part.view(x.shape) for part, x in zip(parts, scaled, strict=True)]
 
-    def _noise(
-        self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], device: torch.device
-    ) -> Tensor:
+    def _noise(self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], device: torch.device) -> Tensor:
         self.step += 1
         sizes = {name: p.numel() for name, p in self.module.named_parameters()}
         rows = {name: p.shape[0] if p.dim() else 1 for name, p in self.module.named_parameters()}
@@ -224,6 +223,10 @@ class CompressedModule(nn.Module):
             first = starts[name] + (window.start or 0) * (sizes[name] // max(rows[name], 1))
             ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
         return counter_uniform(torch.cat(ranges), (self.seed << 40) + int(self.step))
+
+
+def _sides(modules: Iterable[nn.Module]) -> list[SideTensor]:
+    return [side for module in modules for side in module.modules() if isinstance(side, SideTensor)]
 
 
 def _group_of(name: str, groups: Sequence[Group]) -> Group:

@@ -5,6 +5,8 @@ which is coded with the help of psi. The paper stores psi as floats; here it is 
 smaller and exact on every machine: log2 of phi's step in 1/8, the mean of its symbols in 1/16, their scale's index.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -19,15 +21,14 @@ from nvrc_components.functional.exact import exact_exp2
 
 _FINEST: Final = 6
 _PER_OCTAVE: Final = 8
+_LEAST_VARIANCE: Final = 1e-4
 
 
 class SideTensor(nn.Module):
     """A small tensor on the 1/64 lattice with a learned step and a Gaussian fitted to its own symbols.
 
-    Shape: any; one element is stored as a plain integer without psi.
+    Shape: any; one element is stored as a plain integer without psi. `limit` is a power of two that clamps the values.
     """
-
-    log2_scale: Tensor
 
     def __init__(self, initial: Tensor, *, step: float = 0.125, limit: float = 16.0) -> None:
         super().__init__()
@@ -37,33 +38,24 @@ class SideTensor(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the quantised values, exact multiples of 1/64; gradients pass straight through."""
-        return self._symbols() * (self._step() / lattice.SIDE_STEPS)
-
-    def bits(self) -> Tensor:
-        """Return the bits to code these values, psi included.
-
-        Shape: scalar, bits.
-        """
-        symbols = self._symbols()
-        if symbols.numel() == 1:
-            return symbols.new_tensor(_svarint_bits(int(symbols)))
-        mean, scale = _fit(symbols.detach())
-        log2_scale = symbols.new_tensor(scale / lattice.SCALES_PER_OCTAVE + lattice.LOG2_SCALE_MIN)
-        mean_tensor = symbols.new_tensor(mean / lattice.MEAN_STEPS)
-        return gaussian_bits(symbols, mean_tensor, log2_scale).sum() + 16 + _svarint_bits(mean)
+        shared: Tensor | None = self.__dict__.get("shared")
+        if shared is not None:
+            return shared
+        symbols, step = _quantize(self.value, self.log2_step, self.limit)
+        return symbols * step
 
     def encode(self, psi: ByteWriter, encoder: SymbolEncoder) -> None:
         """Append psi and the symbols."""
-        symbols = self._symbols().detach().flatten()
-        integers = symbols.cpu().numpy().astype(np.int64)
+        symbols, _ = _quantize(self.value.detach(), self.log2_step.detach(), self.limit)
+        integers = symbols.flatten().cpu().numpy().astype(np.int64)
         if integers.size == 1:
             psi.svarint(int(integers[0]))
             return
-        psi.uvarint(-int(self._log2_step() * _PER_OCTAVE))
-        mean, scale = _fit(symbols)
-        psi.svarint(mean)
-        psi.uvarint(scale)
-        encoder.encode(integers, np.full(integers.size, mean), np.full(integers.size, scale))
+        means, scales = _fit(symbols.flatten(), [integers.size])
+        psi.uvarint(-int(_snap_log2_step(self.log2_step) * _PER_OCTAVE))
+        psi.svarint(int(means))
+        psi.uvarint(int(scales))
+        encoder.encode(integers, np.full(integers.size, int(means)), np.full(integers.size, int(scales)))
 
     @torch.no_grad()
     def decode(self, psi: ByteReader, decoder: SymbolDecoder) -> None:
@@ -80,30 +72,81 @@ class SideTensor(nn.Module):
             mean = psi.svarint("side mean", -(1 << 24), 1 << 24)
             scale = psi.uvarint("side scale", 0, lattice.SCALES - 1)
             symbols = decoder.decode(np.full(count, mean), np.full(count, scale))
-        values = torch.from_numpy((symbols * int(self._step())).astype(np.float32) / lattice.SIDE_STEPS)
-        self.value.copy_(values.view_as(self.value))
-
-    def _log2_step(self) -> Tensor:
-        bounded = upper_bound(lower_bound(self.log2_step, -float(_FINEST)), 0.0)
-        return round_straight_through(bounded * _PER_OCTAVE) / _PER_OCTAVE
-
-    def _step(self) -> Tensor:
-        """Return the step in 1/64, an integer from 1 to 64."""
-        return round_straight_through(exact_exp2(self._log2_step()) * lattice.SIDE_STEPS)
-
-    def _symbols(self) -> Tensor:
-        clipped = upper_bound(lower_bound(self.value, -self.limit), self.limit)
-        return round_straight_through(clipped * lattice.SIDE_STEPS / self._step())
+        values = torch.from_numpy(symbols.astype(np.float32)).to(self.value.device)
+        self.value.copy_((values * _step(self.log2_step)).view_as(self.value))
 
 
-def _fit(symbols: Tensor) -> tuple[int, int]:
-    """Return mean (sixteenths) and scale index of the Gaussian that fits the symbols."""
-    mean = round(float(symbols.mean()) * lattice.MEAN_STEPS)
-    spread = float((symbols - mean / lattice.MEAN_STEPS).square().mean().clamp_min(1e-4).sqrt().log2())
-    index = round((spread - lattice.LOG2_SCALE_MIN) * lattice.SCALES_PER_OCTAVE)
-    return mean, min(max(index, 0), lattice.SCALES - 1)
+@contextmanager
+def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
+    """Quantise many side tensors in a few large operations; inside the block their `forward` gives the results.
+
+    Yields the bits of all of them, psi included, as a scalar.
+    """
+    sizes = [side.value.numel() for side in sides]
+    counts = torch.tensor(sizes)
+    flat = torch.cat([side.value.flatten() for side in sides])
+    counts = counts.to(flat.device)
+    limits = torch.tensor([side.limit for side in sides], device=flat.device).repeat_interleave(counts)
+    log2_steps = torch.stack([side.log2_step for side in sides]).repeat_interleave(counts)
+    symbols, steps = _quantize(flat / limits, log2_steps, 1.0, limits)
+    for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):
+        side.__dict__["shared"] = part.view(side.value.shape)
+    try:
+        yield _bits(symbols, sizes)
+    finally:
+        for side in sides:
+            del side.__dict__["shared"]
 
 
-def _svarint_bits(value: int) -> int:
-    """Return the bits of a zigzag variable-length integer: seven to a byte."""
-    return 8 * max(1, -(-((value << 1) ^ (value >> 63)).bit_length() // 7))
+def _snap_log2_step(log2_step: Tensor) -> Tensor:
+    bounded = upper_bound(lower_bound(log2_step, -float(_FINEST)), 0.0)
+    return round_straight_through(bounded * _PER_OCTAVE) / _PER_OCTAVE
+
+
+def _step(log2_step: Tensor) -> Tensor:
+    """Return the step, a multiple of 1/64 from 1/64 to 1."""
+    step = exact_exp2(_snap_log2_step(log2_step)) * lattice.SIDE_STEPS
+    return round_straight_through(step) / lattice.SIDE_STEPS
+
+
+def _quantize(values: Tensor, log2_step: Tensor, limit: float, unit: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+    """Return symbols of values (given in `unit`s, clamped to +-limit of them) and the step."""
+    step = _step(log2_step)
+    clipped = upper_bound(lower_bound(values, -limit), limit) * unit
+    return round_straight_through(clipped / step), step
+
+
+def _fit(symbols: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return means (sixteenths) and scale indices of the Gaussians that fit consecutive runs of symbols.
+
+    Shape: (N,) and S sizes that sum to N -> two (S,) int64.
+    """
+    counts = torch.tensor(sizes, device=symbols.device)
+    owner = torch.arange(len(sizes), device=symbols.device).repeat_interleave(counts)
+    zeros = symbols.new_zeros(len(sizes), dtype=torch.float64)
+    exact = symbols.detach().double()
+    means = torch.round(zeros.index_add(0, owner, exact) / counts * lattice.MEAN_STEPS)
+    deviations = (exact - (means / lattice.MEAN_STEPS)[owner]).square()
+    variances = zeros.index_add(0, owner, deviations) / counts
+    log2_scales = variances.clamp_min(_LEAST_VARIANCE).log2() / 2
+    indices = torch.round((log2_scales - lattice.LOG2_SCALE_MIN) * lattice.SCALES_PER_OCTAVE)
+    return means.long(), indices.clamp(0, lattice.SCALES - 1).long()
+
+
+def _bits(symbols: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return the bits of consecutive runs of symbols with their psi."""
+    means, scales = _fit(symbols, sizes)
+    counts = torch.tensor(sizes, device=symbols.device)
+    single = (counts == 1).repeat_interleave(counts)
+    mean = (means.float() / lattice.MEAN_STEPS).repeat_interleave(counts)
+    log2_scale = (scales.float() / lattice.SCALES_PER_OCTAVE + lattice.LOG2_SCALE_MIN).repeat_interleave(counts)
+    coded = gaussian_bits(symbols, mean, log2_scale).masked_fill(single, 0.0).sum()
+    plain = _svarint_bits(symbols.detach()[single]).sum()
+    psi = (16 + _svarint_bits(means[counts > 1])).sum()
+    return coded + plain + psi
+
+
+def _svarint_bits(values: Tensor) -> Tensor:
+    """Return the bits of zigzag variable-length integers: seven to a byte."""
+    folded = torch.where(values < 0, -2 * values - 1, 2 * values).long()
+    return 8 * (1 + sum((folded >> shift > 0).long() for shift in range(7, 56, 7)))

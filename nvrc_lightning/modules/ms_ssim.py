@@ -149,9 +149,7 @@ class _ContrastStructure(torch.autograd.Function):
         chunk = 1 if x.device.type == "cpu" else len(x)
         wanted = ctx.needs_input_grad[0]
         pairs = zip(torch.split(x, chunk), torch.split(y, chunk), strict=True)
-        values, gradients = zip(
-            *(_structure_and_gradient(*pair, taps, wanted) for pair in pairs), strict=True
-        )
+        values, gradients = zip(*(_structure_and_gradient(*pair, taps, wanted) for pair in pairs), strict=True)
         if wanted:
             ctx.save_for_backward(torch.cat(gradients))
         return torch.cat(values)
@@ -166,9 +164,7 @@ class _ContrastStructure(torch.autograd.Function):
         return gradient * grads[0][..., None, None], None, None
 
 
-def _structure_and_gradient(
-    x: Tensor, y: Tensor, taps: Sequence[float], wanted: bool
-) -> tuple[Tensor, Tensor | None]:
+def _structure_and_gradient(x: Tensor, y: Tensor, taps: Sequence[float], wanted: bool) -> tuple[Tensor, Tensor | None]:
     """Mean contrast-structure, (B, C), and where ``wanted`` its derivative by x, (B, C, h, w).
 
     With D = (vs + vd) / 2 + C2 the derivatives by the local variances are gs = vd / (2 D^2) and

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import Integers, SymbolDecoder, SymbolEncoder
@@ -22,6 +23,10 @@ class EntropyModel(nn.Module, ABC):
     """
 
     kind: ClassVar[int]
+
+    @abstractmethod
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
 
     @abstractmethod
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
@@ -41,6 +46,17 @@ class EntropyModel(nn.Module, ABC):
     def configuration(self) -> Sequence[int]:
         """Return the integers that, with the tensor's shape, rebuild this entropy model."""
         return ()
+
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return what `configuration()` described, for this tensor.
+
+        Raises:
+            ValueError: the integers are not a configuration of this class.
+        """
+        if configuration:
+            raise ValueError(f"{cls.__name__} takes no configuration, got {tuple(configuration)}")
+        return cls(tensor)
 
 
 def snap_mean(mean: Tensor) -> Tensor:

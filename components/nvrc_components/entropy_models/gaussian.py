@@ -28,10 +28,8 @@ class FactorizedGaussian(EntropyModel):
     both broadcast to the tensor and are exact multiples of 1/64.
     """
 
-    def __init__(self, log2_scale: nn.Module, mean: nn.Module) -> None:
-        super().__init__()
-        self.log2_scale = log2_scale
-        self.mean = mean
+    log2_scale: nn.Module
+    mean: nn.Module
 
     def distribution(self, log2_step: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log2-scale of the symbols, on the coder's lattices, broadcastable to the tensor."""
@@ -62,7 +60,9 @@ class GaussianPrior(FactorizedGaussian):
     kind: ClassVar[int] = 1
 
     def __init__(self, tensor: Tensor) -> None:
-        super().__init__(SideTensor(constant(initial_log2_step(tensor, 0.0))), SideTensor(constant(0.0)))
+        super().__init__(tensor)
+        self.log2_scale = SideTensor(constant(initial_log2_step(tensor, 0.0)))
+        self.mean = SideTensor(constant(0.0))
 
 
 class DualAxisGaussian(FactorizedGaussian):
@@ -75,4 +75,6 @@ class DualAxisGaussian(FactorizedGaussian):
     kind: ClassVar[int] = 2
 
     def __init__(self, tensor: Tensor) -> None:
-        super().__init__(DualAxis(tensor.shape, initial_log2_step(tensor, 0.0)), DualAxis(tensor.shape, 0.0))
+        super().__init__(tensor)
+        self.log2_scale = DualAxis(tensor.shape, initial_log2_step(tensor, 0.0))
+        self.mean = DualAxis(tensor.shape, 0.0)

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models.base import (
@@ -43,10 +44,8 @@ class OctreeContext(EntropyModel):
 
     kind: ClassVar[int] = 3
 
-    def __init__(
-        self, tensor: Tensor, block: Block = (16, 8, 8), passes: int = 10, width: int = AUTO
-    ) -> None:
-        super().__init__()
+    def __init__(self, tensor: Tensor, block: Block = (16, 8, 8), passes: int = 10, width: int = AUTO) -> None:
+        super().__init__(tensor)
         self.block = block
         self.passes = passes
         self.width = width
@@ -57,9 +56,7 @@ class OctreeContext(EntropyModel):
         channels = tensor.shape[1]
         self.root_mean = SideTensor(torch.zeros(channels))
         self.root_scale = SideTensor(torch.zeros(channels))
-        self.network = OctreeNetwork(
-            channels, passes, _auto_width(tensor.numel()) if width == AUTO else width
-        )
+        self.network = OctreeNetwork(channels, passes, _auto_width(tensor.numel()) if width == AUTO else width)
 
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
         """Return the bits of a whole grid in one parallel pass: every position sees what its pass will see.
@@ -85,10 +82,22 @@ class OctreeContext(EntropyModel):
         """Return block, passes and the network's width (or AUTO)."""
         return *self.block, self.passes, self.width
 
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return the model of these blocks, passes and width.
+
+        Raises:
+            ValueError: not five integers in their ranges.
+        """
+        if len(configuration) != 5 or not all(1 <= n <= 64 for n in configuration[:3]) or tensor.dim() != 4:
+            raise ValueError(f"OctreeContext: {tuple(configuration)} is no configuration for {tuple(tensor.shape)}")
+        bt, bh, bw, passes, width = configuration
+        return cls(tensor, (bt, bh, bw), passes, width)
+
     def _root(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         repeats = columns // self.root_mean.value.numel()
-        mean = snap_mean(self.root_mean()).repeat(repeats).expand(rows, -1)
-        return mean, snap_log2_scale(self.root_scale()).repeat(repeats).expand(rows, -1)
+        mean, log2_scale = self.root_mean(), self.root_scale()
+        return mean.repeat(repeats).expand(rows, -1), log2_scale.repeat(repeats).expand(rows, -1)
 
     def _distributions(self, towers: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         weights = self.network.weights()
@@ -97,7 +106,7 @@ class OctreeContext(EntropyModel):
         parts = [self._root(len(layout.root), towers.shape[1])]
         parts += [self.network(seen, magnitudes, phase, weights) for phase in phases]
         order = torch.cat([layout.root, *(phase.targets for phase in phases)]).to(towers.device)
-        return order, torch.cat([mean for mean, _ in parts]), torch.cat([scale for _, scale in parts])
+        return order, *_snap(parts)
 
     @torch.no_grad()
     def _code(self, grid: Tensor, coder: "_Coder") -> Tensor:
@@ -109,7 +118,7 @@ class OctreeContext(EntropyModel):
         parts = [self._root(len(layout.root), towers.shape[1])]
         targets = layout.root.to(grid.device)
         for group in [*layout.passes, ()]:
-            mean, log2_scale = (torch.cat(part) for part in zip(*parts, strict=True))
+            mean, log2_scale = _snap(parts)
             symbols = coder.code(towers[targets], mean, log2_scale, valid[targets].bool())
             decoded[targets], seen[targets] = symbols, visible(symbols)
             magnitudes[targets] = magnitude(seen[targets])
@@ -146,6 +155,12 @@ class _Reader:
         result = torch.zeros_like(symbols)
         result[valid] = torch.from_numpy(read).to(symbols.device, symbols.dtype)
         return result
+
+
+def _snap(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return the phases' means and log2-scales, joined, on the coder's lattices."""
+    mean, log2_scale = (torch.cat(part) for part in zip(*parts, strict=True))
+    return snap_mean(mean), snap_log2_scale(log2_scale)
 
 
 def _auto_width(symbols: int) -> int:

@@ -45,7 +45,7 @@ class Taps:
 class Phase:
     """Positions of a block that are coded together with the same neighbourhood.
 
-    Shape: `targets` (P,) flat positions; `neighbours` (P * K,) flat positions of K taps, the block's volume where
+    Shape: `targets` (P,) flat positions; `neighbours` (K * P,) flat positions of K taps, the block's volume where
     a tap falls outside the block. `row` counts (stride, parity) pairs, `parity` the seven parities.
     """
 
@@ -101,13 +101,11 @@ def layout_of(block: tuple[int, int, int], passes: int) -> Layout:
     return Layout(volume, root, tuple(g for g in groups if g))
 
 
-def _phase(
-    block: tuple[int, int, int], stride: int, parity: Parity, row: int, index: int, passes: int
-) -> Phase:
+def _phase(block: tuple[int, int, int], stride: int, parity: Parity, row: int, index: int, passes: int) -> Phase:
     taps = taps_of(parity, passes)
     axes = [range(stride * odd, n, 2 * stride) for odd, n in zip(parity, block, strict=True)]
     positions = torch.tensor(list(product(*axes)), dtype=torch.long).view(-1, 3)
-    neighbours = positions[:, None] + torch.tensor(taps.offsets) * stride
+    neighbours = positions + torch.tensor(taps.offsets)[:, None] * stride
     return Phase(_flat(positions, block), _flat(neighbours, block).flatten(), taps, row, index)
 
 

@@ -1,4 +1,4 @@
-"""The octree's integer network: decoded neighbours in, mean and scale on the coder's lattices out.
+"""The octree's integer network: decoded neighbours in, mean and scale out.
 
 It holds integers and computes integers (in float32, exact in any order of summation): symbols are clamped to
 +-127, weights are multiples of 1/64 within +-4.5, activations multiples of 1/16 below 128. Every partial sum,
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from nvrc_components.coding import lattice
-from nvrc_components.entropy_models.base import snap_log2_scale, snap_mean
 from nvrc_components.entropy_models.octree_layout import PARITIES, STRIDES, Phase, taps_of
 from nvrc_components.functional import lower_bound, round_straight_through, upper_bound
 from nvrc_components.side import SideTensor
@@ -44,12 +43,16 @@ class OctreeNetwork(nn.Module):
     Weights are shared by the three lattice strides and all channels; the scale's biases are not.
     """
 
+    owners: Tensor
+
     def __init__(self, channels: int, passes: int, width: int) -> None:
         super().__init__()
         self.width = width
         self.taps = [taps_of(parity, passes) for parity in PARITIES]
         self.starts = [sum(t.count for t in self.taps[:i]) for i in range(len(self.taps) + 1)]
         classes = self.starts[-1]
+        owners = [s + c for s, taps in zip(self.starts, self.taps, strict=False) for c in taps.classes]
+        self.register_buffer("owners", torch.tensor(owners), persistent=False)
         self.mean_weight = SideTensor(torch.zeros(classes), limit=_WEIGHT_LIMIT)
         self.scale_weight = SideTensor(torch.full((classes,), 0.0625), limit=_WEIGHT_LIMIT, step=0.0625)
         self.scale_bias = SideTensor(torch.full((len(STRIDES) * len(PARITIES), channels), -1.0))
@@ -65,37 +68,32 @@ class OctreeNetwork(nn.Module):
         empty = mean.new_zeros(len(PARITIES), 0)
         if self.width:
             rows = torch.cat([self.hidden_weight(), direct], 1)
-            return Weights(
-                self._expand(mean), self._expand(rows), self.hidden_bias(), self.output_weight(), bias
-            )
+            return Weights(self._expand(mean), self._expand(rows), self.hidden_bias(), self.output_weight(), bias)
         return Weights(self._expand(mean), self._expand(direct), empty, empty, bias)
 
-    def forward(
-        self, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights
-    ) -> tuple[Tensor, Tensor]:
-        """Return mean and log2-scale of a phase's positions.
+    def forward(self, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights) -> tuple[Tensor, Tensor]:
+        """Return mean and log2-scale of a phase's positions, not yet snapped to the coder's lattices.
 
         Shape: symbols and magnitudes (volume + 1, M), M columns of block x channel, channels fastest
         -> mean and log2-scale (P, M).
         """
-        parity = phase.parity
-        taps = symbols.shape[1], len(phase.taps.offsets)
+        parity, columns = phase.parity, symbols.shape[1]
+        # Taps first: each layer is then one matrix product, without copies.
+        shape = len(phase.taps.offsets), len(phase.targets) * columns
         index = phase.neighbours.to(symbols.device)
-        values = symbols.index_select(0, index).view(-1, taps[1], taps[0])
-        mean = (weights.mean[parity] @ values).squeeze(1)
-        levels = magnitudes.index_select(0, index).view(-1, taps[1], taps[0])
-        layer = weights.scale[parity] @ levels
-        log2_scale = layer[:, -1]
+        mean = weights.mean[parity] @ symbols.index_select(0, index).view(shape)
+        layer = weights.scale[parity] @ magnitudes.index_select(0, index).view(shape)
+        log2_scale = layer[-1]
         if self.width:
-            hidden = round_straight_through((layer[:, :-1] + weights.hidden_bias[parity, :, None]) * 16) / 16
+            hidden = round_straight_through((layer[:-1] + weights.hidden_bias[parity, :, None]) * 16) / 16
             hidden = upper_bound(torch.relu(hidden), _ACTIVATION_LIMIT)
-            log2_scale = log2_scale + (weights.output[parity] @ hidden)
-        bias = weights.bias[phase.row].repeat(symbols.shape[1] // weights.bias.shape[1])
-        return snap_mean(mean), snap_log2_scale(log2_scale + bias)
+            log2_scale = log2_scale + weights.output[parity] @ hidden
+        bias = weights.bias[phase.row].repeat(columns // weights.bias.shape[1])
+        return mean.view(-1, columns), log2_scale.view(-1, columns) + bias
 
     def _expand(self, by_class: Tensor) -> list[Tensor]:
-        parts = (by_class[a:b] for a, b in zip(self.starts, self.starts[1:], strict=False))
-        return [part[list(t.classes)].T for part, t in zip(parts, self.taps, strict=True)]
+        by_tap = by_class.index_select(0, self.owners).T
+        return list(by_tap.split([len(taps.offsets) for taps in self.taps], 1))
 
 
 def visible(symbols: Tensor) -> Tensor:

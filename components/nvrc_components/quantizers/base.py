@@ -6,6 +6,7 @@ from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 Window: TypeAlias = slice
 """Rows of dim 0 that are wanted; `slice(None)` is all of them."""
@@ -22,6 +23,10 @@ class Quantizer(nn.Module, ABC):
     kind: ClassVar[int]
 
     @abstractmethod
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+
+    @abstractmethod
     def log2_step(self, window: Window = WHOLE) -> Tensor:
         """Return log2 of the steps of `tensor[window]`, broadcastable to it; exact multiples of 1/64."""
 
@@ -32,6 +37,17 @@ class Quantizer(nn.Module, ABC):
     def configuration(self) -> Sequence[int]:
         """Return the integers that, with the tensor's shape, rebuild this quantiser."""
         return ()
+
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return what `configuration()` described, for this tensor.
+
+        Raises:
+            ValueError: the integers are not a configuration of this class.
+        """
+        if configuration:
+            raise ValueError(f"{cls.__name__} takes no configuration, got {tuple(configuration)}")
+        return cls(tensor)
 
 
 def initial_log2_step(tensor: Tensor, bits: float) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import Self
 
 from nvrc_components.functional import block_counts
 from nvrc_components.functional.exact import exact_exp2
@@ -19,10 +20,8 @@ class BlockQuantizer(Quantizer):
 
     kind: ClassVar[int] = 3
 
-    def __init__(
-        self, tensor: Tensor, block: tuple[int, int, int] = (16, 8, 8), log2_start: float = -4.0
-    ) -> None:
-        super().__init__()
+    def __init__(self, tensor: Tensor, block: tuple[int, int, int] = (16, 8, 8), log2_start: float = -4.0) -> None:
+        super().__init__(tensor)
         self.block = block
         self.shape = tensor.shape
         nt, nh, nw = block_counts(tensor.shape, block)
@@ -45,6 +44,17 @@ class BlockQuantizer(Quantizer):
     def configuration(self) -> Sequence[int]:
         """Return the block's size."""
         return self.block
+
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return the quantiser of these blocks.
+
+        Raises:
+            ValueError: not three sizes from 1 to 65536.
+        """
+        if len(configuration) != 3 or not all(1 <= n <= 1 << 16 for n in configuration) or tensor.dim() != 4:
+            raise ValueError(f"BlockQuantizer: {tuple(configuration)} is not a block for {tuple(tensor.shape)}")
+        return cls(tensor, (configuration[0], configuration[1], configuration[2]))
 
     def _expand(self, by_block: Tensor, window: Window) -> Tensor:
         start, stop, _ = window.indices(self.shape[0])

@@ -59,7 +59,7 @@ class DualAxisQuantizer(Quantizer):
     kind: ClassVar[int] = 2
 
     def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
-        super().__init__()
+        super().__init__(tensor)
         self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits))
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:

@@ -15,7 +15,7 @@ class TensorQuantizer(Quantizer):
     kind: ClassVar[int] = 1
 
     def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
-        super().__init__()
+        super().__init__(tensor)
         self.shared = SideTensor(constant(initial_log2_step(tensor, bits)))
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:

@@ -1,0 +1,42 @@
+"""Rate steps between distortion steps (NVRC section 3.4)."""
+
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from nvrc_lightning.modules.video_codec import VideoCodec
+
+
+class RateSteps(Callback):
+    """After every K distortion steps takes one step on K R, so that rate costs 1 / K as much.
+
+    The rate's gradient needs no data and is the same on every rank; it is scaled as the last distortion step's was
+    clipped, because clipping the two apart would undo lambda.
+
+    Args:
+        every: K, distortion steps between rate steps.
+    """
+
+    def __init__(self, every: int = 8) -> None:
+        if every < 1:
+            raise ValueError(f"every is {every}; a rate step comes after one or more distortion steps")
+        self.every = every
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take the rate out of the distortion steps."""
+        assert isinstance(pl_module, VideoCodec)
+        pl_module.joint = False
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Take a rate step if it is due."""
+        assert isinstance(pl_module, VideoCodec)
+        if trainer.global_step % self.every:
+            return
+        (optimizer,) = trainer.optimizers
+        optimizer.zero_grad()
+        (pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor)).backward()
+        optimizer.step()
+        optimizer.zero_grad()

@@ -1,0 +1,99 @@
+"""Stages of training: which surrogate stands in for rounding, and how everything anneals (NVRC section 3.4)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from nvrc_components.quantizers import Surrogate
+from nvrc_lightning.modules.video_codec import VideoCodec
+
+
+@dataclass
+class Stage:
+    """One stretch of training.
+
+    Args:
+        name: shown while it runs.
+        share: its part of all training steps, relative to the other stages' shares.
+        start: surrogate at its beginning.
+        end: the same kind of surrogate at its end; numbers in between are interpolated linearly.
+        rate: peak of the learning rates, as a factor of the module's.
+        final_rate: factor at the end, reached along a cosine.
+        warmup: part of the stage in which the rates rise linearly to their peak.
+        decay: weight decay at the beginning, as a factor of the module's; it falls linearly to final_decay.
+        final_decay: that factor at the end.
+    """
+
+    name: str
+    share: float
+    start: Surrogate
+    end: Surrogate
+    rate: float = 1.0
+    final_rate: float = 0.05
+    warmup: float = 0.05
+    decay: float = 1.0
+    final_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be interpolated."""
+        if type(self.start) is not type(self.end):
+            raise ValueError(f"stage {self.name!r}: start and end must be the same kind of surrogate")
+        if not self.share > 0:
+            raise ValueError(f"stage {self.name!r}: share is {self.share}, it must be above 0")
+
+    def surrogate_at(self, progress: float) -> Surrogate:
+        """Return the surrogate at a progress from 0 to 1 through the stage."""
+        first, last = vars(self.start), vars(self.end)
+        values = {key.lstrip("_"): value + progress * (last[key] - value) for key, value in first.items()}
+        return type(self.start)(**values)
+
+    def rate_at(self, progress: float) -> float:
+        """Return the factor of the learning rates at a progress through the stage."""
+        if progress < self.warmup:
+            return self.rate * (0.01 + 0.99 * progress / self.warmup)
+        through = (progress - self.warmup) / max(1.0 - self.warmup, 1e-9)
+        floor = self.final_rate * self.rate
+        return floor + (self.rate - floor) * 0.5 * (1 + math.cos(math.pi * through))
+
+
+class Stages(Callback):
+    """Sets surrogate, learning rates and weight decay before every step, as pure functions of the step.
+
+    Nothing is kept between steps, so a resumed run goes on exactly as an uninterrupted one.
+
+    Args:
+        stages: in order; their shares divide the trainer's steps.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        if not stages:
+            raise ValueError("stages is empty; give at least one")
+        self.stages = list(stages)
+
+    def locate(self, step: int, total: int) -> tuple[Stage, float]:
+        """Return the stage of a step and the progress through it, from 0 to 1."""
+        whole = sum(stage.share for stage in self.stages)
+        position, start = step / max(total, 1) * whole, 0.0
+        for stage in self.stages:
+            if position < start + stage.share or stage is self.stages[-1]:
+                return stage, min((position - start) / stage.share, 1.0)
+            start += stage.share
+        raise AssertionError("unreachable: the last stage takes what is left")
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Put the step's settings in place."""
+        assert isinstance(pl_module, VideoCodec)
+        stage, progress = self.locate(trainer.global_step, int(trainer.estimated_stepping_batches))
+        pl_module.stage_name = stage.name
+        pl_module.compressed.surrogate = stage.surrogate_at(progress)
+        decay = stage.decay + progress * (stage.final_decay - stage.decay)
+        for optimizer in trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * stage.rate_at(progress)
+                group["weight_decay"] = group["peak_decay"] * decay

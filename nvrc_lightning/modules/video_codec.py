@@ -1,0 +1,185 @@
+"""The LightningModule: a representation under quantised parameters, a distortion, and the rate.
+
+patch indices --> windows --> CompressedModule --> patches --> D        loss = R + lambda D
+                                      |--> bits -------------> R        (R in bits per source pixel)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from nvrc_components.bitstream.video_file import CodedColour
+from nvrc_components.compressed_module import CompressedModule, Group
+from nvrc_components.functional.color import upsample_chroma
+from nvrc_components.quantizers import StraightThrough
+from nvrc_components.representations.patches import Region
+from nvrc_components.video_format import VideoFormat
+from nvrc_lightning.data.video import Video
+from nvrc_lightning.modules.networks import Network
+from nvrc_lightning.modules.options import LearningRates
+
+
+class VideoCodec(lightning.LightningModule):
+    """Overfits a compressed representation to the data module's video.
+
+    Batches are (B, 3) patch indices (frame, top, left); the video itself lies on the module's device as integers.
+    Distortion and rate take separate steps when a `RateSteps` callback is there; without it every step takes both.
+
+    Args:
+        network: which representation to build for the clip.
+        groups: how its parameters are quantised and coded.
+        distortion: D(prediction, target), both (B, 3, h, w) in [0, 1].
+        lmbda: weight of the distortion against bits per source pixel; larger is better quality.
+        rates: learning rates.
+        gradient_clip: greatest norm of a distortion step's gradient; a rate step is scaled as the last one was.
+        colour: what is coded, RGB or YUV at 4:4:4.
+    """
+
+    compressed: CompressedModule
+    source: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        groups: Sequence[Group],
+        distortion: nn.Module,
+        lmbda: float = 4.0,
+        rates: LearningRates = LearningRates(),  # noqa: B008 - frozen
+        gradient_clip: float = 1.0,
+        colour: CodedColour = CodedColour.RGB,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.groups = tuple(groups)
+        self.distortion = distortion
+        self.lmbda = lmbda
+        self.rates = rates
+        self.gradient_clip = gradient_clip
+        self.colour = colour
+        self.joint = True
+        self.clip_factor = 1.0
+        self.stage_name = ""
+        self.last_bpp = float("nan")
+
+    def configure_model(self) -> None:
+        """Build the network once the video's geometry is known."""
+        if hasattr(self, "compressed"):
+            return
+        datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.format: VideoFormat = datamodule.video.format
+        self.compressed = CompressedModule(
+            self.network.build(self.format), self.groups, StraightThrough(), seed=datamodule.seed
+        )
+        self.register_buffer("source", training_frames(datamodule.video, self.colour), persistent=False)
+
+    def forward(self, frames: Tensor, region: Region | None = None) -> Tensor:
+        """Return pictures under the quantised parameters, of which only the touched slices are quantised.
+
+        Shape: (B,) -> (B, 3, H, W), or (B, 3, h, w) of a region; values in [0, 1].
+        """
+        windows = self.compressed.module.windows(frames)  # type: ignore[operator]
+        pictures: Tensor = self.compressed(frames, region, windows=windows)
+        return pictures
+
+    def training_step(self, batch: Tensor) -> Tensor:
+        """Return lambda D, and R with it where no callback takes rate steps."""
+        distortion = self._distortion(batch)
+        loss = self.lmbda * distortion
+        if self.joint:
+            loss = loss + self.bits_per_pixel()
+        self.log("loss", loss.detach(), prog_bar=True)
+        return loss
+
+    def _distortion(self, batch: Tensor) -> Tensor:
+        datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        height, width = datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
+        frames, tops, lefts = batch.unbind(1)
+        whole = (height, width) == (self.format.height, self.format.width)
+        region = None if whole else Region(height, width, tops, lefts)
+        prediction = self(frames, region)
+        target = self.source[frames] if whole else _crops(self.source, batch, height, width)
+        target = target.to(prediction.dtype) / self.format.peak
+        self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
+        distortion: Tensor = self.distortion(prediction, target)
+        return distortion
+
+    def bits_per_pixel(self) -> Tensor:
+        """Return R: the bits of all parameters over the source's pixels; always in full precision."""
+        with torch.autocast(self.device.type, enabled=False):
+            bpp = torch.stack(list(self.compressed.bits().values())).sum() / self.format.pixels
+        self.log("bpp", bpp.detach(), prog_bar=True)
+        return bpp
+
+    def validation_step(self, batch: Tensor) -> None:
+        """Log the PSNR of the frames that the rounded parameters give."""
+        self._score(batch, "val")
+
+    def test_step(self, batch: Tensor) -> None:
+        """Log the PSNR of the frames that the rounded parameters give."""
+        self._score(batch, "test")
+
+    def predict_step(self, batch: Tensor) -> Tensor:
+        """Return pictures in [0, 1]."""
+        return self.render(batch[:, 0])
+
+    def _score(self, batch: Tensor, name: str) -> None:
+        target = self.source[batch[:, 0]] / self.format.peak
+        error = (self.render(batch[:, 0]) - target).square().mean((1, 2, 3))
+        self.log(f"{name}_psnr", (-10 * error.log10()).mean(), prog_bar=True, sync_dist=True)
+
+    @torch.no_grad()
+    def render(self, frames: Tensor) -> Tensor:
+        """Return pictures under the rounded parameters, as a decoder would show them.
+
+        Shape: (B,) -> (B, 3, H, W) in [0, 1].
+        """
+        training = self.compressed.training
+        self.compressed.eval()
+        pictures: Tensor = self(frames.to(self.device)).float()
+        self.compressed.train(training)
+        return pictures
+
+    def configure_optimizers(self) -> Optimizer:
+        """Adam over grids, network and codec, each at its own rate; `peak_lr` is what a stage scales."""
+        theta = dict(self.compressed.module.named_parameters())
+        grids = [p for name, p in theta.items() if name.endswith("grid")]
+        matrices = [p for name, p in theta.items() if not name.endswith("grid") and p.dim() > 1]
+        vectors = [p for name, p in theta.items() if not name.endswith("grid") and p.dim() <= 1]
+        codec = [p for p in self.compressed.codecs.parameters() if p.requires_grad]
+        rates = self.rates
+        parts = [(grids, rates.grids), (matrices, rates.network), (vectors, rates.network), (codec, rates.codec)]
+        named = [{"params": params, "lr": rate, "peak_lr": rate} for params, rate in parts if params]
+        for group in named:
+            decays = group["params"] is matrices
+            group["peak_decay"] = group["weight_decay"] = rates.weight_decay if decays else 0.0
+        return Adam(named, fused=True)
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
+        """Scale the gradient to the norm at most, and remember by how much, for the rate steps."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
+        self.clip_factor = min(1.0, self.gradient_clip / (float(norm) + 1e-6))
+
+
+def training_frames(video: Video, colour: CodedColour) -> Tensor:
+    """Return the video as training sees it: integer code values of the coded colour space.
+
+    Shape: (T, 3, H, W).
+    """
+    if colour == CodedColour.RGB:
+        return video.rgb()
+    fmt = video.format
+    planes = [
+        plane if size == fmt.plane_sizes[0] else upsample_chroma(plane.float(), fmt.plane_sizes[0]).round().to(plane)
+        for plane, size in zip(video.planes, fmt.plane_sizes, strict=True)
+    ]
+    return torch.stack(planes, 1)
+
+
+def _crops(source: Tensor, batch: Tensor, height: int, width: int) -> Tensor:
+    patches = [source[t, :, y : y + height, x : x + width] for t, y, x in batch.tolist()]
+    return torch.stack(patches)
