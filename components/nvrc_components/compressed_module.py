@@ -185,7 +185,7 @@ class CompressedModule(nn.Module):
             optimizer.zero_grad()
             with torch.enable_grad(), quantized_together(_sides(models)) as side_bits:
                 bits = [model.bits(symbols, log2_step) for model, symbols, log2_step in items]
-                (torch.stack(bits).sum() + side_bits).backward()
+                torch.autograd.backward(torch.stack(bits).sum() + side_bits)
             optimizer.step()
         optimizer.zero_grad()
 
@@ -207,7 +207,7 @@ class CompressedModule(nn.Module):
             symbols = self.surrogate(flat, self._noise(items, flat.device))
         else:
             symbols = self.surrogate(flat, flat)
-        parts = symbols.split([x.numel() for x in scaled])
+        parts = symbols.split_with_sizes([x.numel() for x in scaled])
         return [part.view(x.shape) for part, x in zip(parts, scaled, strict=True)]
 
     def _noise(self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], device: torch.device) -> Tensor:

@@ -149,4 +149,5 @@ def _bits(symbols: Tensor, sizes: Sequence[int]) -> Tensor:
 def _svarint_bits(values: Tensor) -> Tensor:
     """Return the bits of zigzag variable-length integers: seven to a byte."""
     folded = torch.where(values < 0, -2 * values - 1, 2 * values).long()
-    return 8 * (1 + sum((folded >> shift > 0).long() for shift in range(7, 56, 7)))
+    groups = torch.stack([folded >> shift > 0 for shift in range(7, 56, 7)]).sum(0)
+    return 8 * (1 + groups)

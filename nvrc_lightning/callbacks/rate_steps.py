@@ -3,6 +3,7 @@
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_lightning.modules.video_codec import VideoCodec
@@ -37,6 +38,6 @@ class RateSteps(Callback):
             return
         (optimizer,) = trainer.optimizers
         optimizer.zero_grad()
-        (pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor)).backward()
+        torch.autograd.backward(pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor))
         optimizer.step()
         optimizer.zero_grad()

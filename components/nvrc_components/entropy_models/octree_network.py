@@ -93,7 +93,7 @@ class OctreeNetwork(nn.Module):
 
     def _expand(self, by_class: Tensor) -> list[Tensor]:
         by_tap = by_class.index_select(0, self.owners).T
-        return list(by_tap.split([len(taps.offsets) for taps in self.taps], 1))
+        return list(by_tap.split_with_sizes([len(taps.offsets) for taps in self.taps], 1))
 
 
 def visible(symbols: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
-"""ConvNeXt blocks on channels-last tensors, and the two primitives they are made of."""
+"""ConvNeXt blocks on channels-last tensors, and the norm and filter they are made of."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from nvrc_components.representations.pointwise import pointwise
 
 NORM_EPS = 1e-6
 
@@ -12,14 +14,6 @@ def channel_norm(x: Tensor) -> Tensor:
     Shape: (..., C) -> (..., C).
     """
     return F.layer_norm(x, (x.shape[-1],), eps=NORM_EPS)
-
-
-def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A linear map of the channels of every pixel.
-
-    Shape: ``x`` (B, h, w, C_in), ``weight`` (C_out, C_in), ``bias`` (C_out,) -> (B, h, w, C_out).
-    """
-    return F.conv2d(x.permute(0, 3, 1, 2), weight[:, :, None, None], bias).permute(0, 2, 3, 1)
 
 
 def depthwise(x: Tensor, weight: Tensor, padding: int) -> Tensor:

@@ -6,10 +6,10 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from nvrc_components.representations.convnext import pointwise
 from nvrc_components.representations.grids import FeatureGrid, LocalGrid, TemporalGrid
 from nvrc_components.representations.nvrc_lite_config import NvrcLiteConfig, nvrc_lite_config
 from nvrc_components.representations.patches import PatchPlan, Region, StagePlan, plan_axis, take
+from nvrc_components.representations.pointwise import pointwise
 from nvrc_components.representations.stage import Stage
 from nvrc_components.representations.stem import Stem
 

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nvrc_components.representations.convnext import ConvNeXtBlock, channel_norm, pointwise
+from nvrc_components.representations.convnext import ConvNeXtBlock, channel_norm
 from nvrc_components.representations.grids import FeatureGrid, LocalGrid
 from nvrc_components.representations.patches import StagePlan, take
+from nvrc_components.representations.pointwise import pointwise
 
 
 class LocalEncoding(nn.Module):
