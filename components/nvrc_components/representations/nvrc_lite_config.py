@@ -111,9 +111,7 @@ class NvrcLiteConfig:
         """
         values = iter(ints)
         frames, height, width = (_take(values, name) for name in ("frames", "height", "width"))
-        expansion, out_channels, shortcut = (
-            _take(values, name) for name in ("expansion", "out_channels", "shortcut")
-        )
+        expansion, out_channels, shortcut = (_take(values, name) for name in ("expansion", "out_channels", "shortcut"))
         local_channels, local_levels = _take(values, "local_channels"), _take(values, "local_levels")
         stages, levels = _take(values, "stages"), _take(values, "base_levels")
         widths, depths, strides = (
@@ -169,9 +167,7 @@ def auto_size(frames: int, height: int, width: int) -> str:
     return [name for least, name in AUTO if pixels >= least][-1]
 
 
-def nvrc_lite_config(
-    size: str, frames: int, height: int, width: int, out_channels: int = 3
-) -> NvrcLiteConfig:
+def nvrc_lite_config(size: str, frames: int, height: int, width: int, out_channels: int = 3) -> NvrcLiteConfig:
     """A network for a clip.
 
     Args:
