@@ -7,7 +7,7 @@ the table's reach take an escape symbol and are stored exactly beside the range-
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import constriction
 import numpy as np
@@ -19,7 +19,10 @@ from nvrc_components.errors import BitstreamError
 
 Integers = NDArray[np.int64]
 _HALF = lattice.MEAN_STEPS // 2
-_LIMIT = 1 << 40
+LIMIT: Final = 1 << 40
+"""Symbols go from -LIMIT to LIMIT."""
+
+_ESCAPE_LIMIT = 2 * LIMIT
 
 
 @cache
@@ -38,9 +41,10 @@ def _tables(means: Integers, scales: Integers) -> tuple[Integers, Iterator[tuple
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    stops = np.append(starts, len(order))[1:]
     groups = (
         (int(ordered[a]) // lattice.MEAN_STEPS, int(ordered[a]) % lattice.MEAN_STEPS - _HALF, order[a:b])
-        for a, b in zip(starts, [*starts[1:], len(order)], strict=True)
+        for a, b in zip(starts, stops, strict=True)
     )
     return centres, groups
 
@@ -60,7 +64,8 @@ class SymbolEncoder:
         Raises:
             OverflowError: a symbol is beyond +-2^40.
         """
-        if symbols.size and np.abs(symbols).max() > _LIMIT:
+        # Not by abs: that of the least integer, which a NaN becomes, is negative.
+        if symbols.size and (symbols.max() > LIMIT or symbols.min() < -LIMIT):
             raise OverflowError("a quantised value exceeds 2^40; its quantisation step is far too small")
         centres, groups = _tables(means, scales)
         residuals = symbols - centres
@@ -86,16 +91,18 @@ class SymbolEncoder:
 
 
 class SymbolDecoder:
-    """Reads back, call by call, what a `SymbolEncoder` wrote."""
+    """Reads back, call by call, what a `SymbolEncoder` wrote; messages start with `source`.
 
-    def __init__(self, data: bytes) -> None:
-        reader = ByteReader(data, "parameter stream")
-        self._escapes = ByteReader(reader.bytes(reader.uvarint("escape length"), "escapes"), "escapes")
+    Raises:
+        BitstreamError: the stream ends before its escapes do.
+    """
+
+    def __init__(self, data: bytes, source: str = "parameter stream") -> None:
+        reader = ByteReader(data, source)
+        self._escapes = ByteReader(reader.bytes(reader.uvarint("escape length"), "escapes"), source)
         words = reader.rest()
         words += b"\0" * (-len(words) % 4)
-        self._coder = constriction.stream.queue.RangeDecoder(
-            np.frombuffer(words, dtype="<u4").astype(np.uint32)
-        )
+        self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(words, dtype="<u4").astype(np.uint32))
 
     def decode(self, means: Integers, scales: Integers) -> Integers:
         """Return the next symbols, given the parameters they were coded with.
@@ -111,13 +118,23 @@ class SymbolDecoder:
             residuals[positions] = self._decode_group(len(positions), scale, phase)
         return residuals + centres
 
+    def finish(self) -> None:
+        """Require that nothing is left.
+
+        Raises:
+            BitstreamError: the stream holds more than was decoded.
+        """
+        self._escapes.finish()
+        if not self._coder.maybe_exhausted():
+            raise BitstreamError(f"{self._escapes.source}: holds more symbols than the network has parameters")
+
     def _decode_group(self, count: int, scale: int, phase: int) -> Integers:
         reach = lattice.supports()[scale]
         try:
             indices = self._coder.decode(_model(scale, phase), count).astype(np.int64)
         except AssertionError as error:
-            raise BitstreamError("the parameter stream is corrupted: no symbol matches its bits") from error
+            raise BitstreamError(f"{self._escapes.source}: corrupted: no symbol matches its bits") from error
         residuals: Integers = indices - reach
         for position in np.flatnonzero(indices == 2 * reach + 1):
-            residuals[position] = self._escapes.svarint("escaped symbol")
+            residuals[position] = self._escapes.svarint("escaped symbol", -_ESCAPE_LIMIT, _ESCAPE_LIMIT)
         return residuals

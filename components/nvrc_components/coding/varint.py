@@ -126,9 +126,7 @@ class ByteReader:
     def bytes(self, count: int, what: str) -> Raw:
         """Read `count` raw bytes."""
         if count > self.remaining:
-            raise BitstreamError(
-                f"{self.source}: truncated: {what} needs {count} bytes, {self.remaining} are left"
-            )
+            raise BitstreamError(f"{self.source}: truncated: {what} needs {count} bytes, {self.remaining} are left")
         self._position += count
         return Raw(self._data[self._position - count : self._position])
 
