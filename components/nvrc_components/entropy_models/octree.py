@@ -39,13 +39,15 @@ class OctreeContext(EntropyModel):
     magnitudes into a scale (AUTO: by the number of symbols, so that the network does not outweigh its gain).
 
     Raises:
-        ValueError: for any other number of passes, or a width beyond 16.
+        ValueError: for any other number of passes, a width beyond 16, or a tensor that is no grid.
     """
 
     kind: ClassVar[int] = 3
 
     def __init__(self, tensor: Tensor, block: Block = (16, 8, 8), passes: int = 10, width: int = AUTO) -> None:
         super().__init__(tensor)
+        if tensor.dim() != 4:
+            raise ValueError(f"OctreeContext models (T, C, H, W) grids, not a tensor of shape {tuple(tensor.shape)}")
         self.block = block
         self.passes = passes
         self.width = width
@@ -65,8 +67,9 @@ class OctreeContext(EntropyModel):
         """
         block = _fitted(self.block, symbols.shape)
         layout = layout_of(block, self.passes)
-        towers, valid = _towers(symbols, block)
-        order, mean, log2_scale = self._distributions(towers, layout)
+        towers, valid = _towers(symbols.float(), block)
+        with torch.autocast(symbols.device.type, enabled=False):
+            order, mean, log2_scale = self._distributions(towers, layout)
         bits = gaussian_bits(towers.index_select(0, order), mean, log2_scale)
         return (bits * valid.index_select(0, order)).sum()
 
@@ -89,7 +92,7 @@ class OctreeContext(EntropyModel):
         Raises:
             ValueError: not five integers in their ranges.
         """
-        if len(configuration) != 5 or not all(1 <= n <= 64 for n in configuration[:3]) or tensor.dim() != 4:
+        if len(configuration) != 5 or not all(1 <= n <= 64 for n in configuration[:3]):
             raise ValueError(f"OctreeContext: {tuple(configuration)} is no configuration for {tuple(tensor.shape)}")
         bt, bh, bw, passes, width = configuration
         return cls(tensor, (bt, bh, bw), passes, width)
@@ -110,10 +113,14 @@ class OctreeContext(EntropyModel):
 
     @torch.no_grad()
     def _code(self, grid: Tensor, coder: "_Coder") -> Tensor:
+        with torch.autocast(grid.device.type, enabled=False):
+            return self._code_passes(grid.double(), coder).float()
+
+    def _code_passes(self, grid: Tensor, coder: "_Coder") -> Tensor:
         block = _fitted(self.block, grid.shape)
         layout = layout_of(block, self.passes)
         towers, valid = _towers(grid, block)
-        weights = self.network.weights()
+        weights = self.network.weights(towers.dtype)
         decoded, seen, magnitudes = (torch.zeros_like(towers) for _ in range(3))
         parts = [self._root(len(layout.root), towers.shape[1])]
         targets = layout.root.to(grid.device)

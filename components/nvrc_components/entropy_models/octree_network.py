@@ -1,9 +1,10 @@
 """The octree's integer network: decoded neighbours in, mean and scale out.
 
-It holds integers and computes integers (in float32, exact in any order of summation): symbols are clamped to
+It holds integers and computes integers (exact in float32, in any order of summation): symbols are clamped to
 +-127, weights are multiples of 1/64 within +-4.5, activations multiples of 1/16 below 128. Every partial sum,
 in units of its lattice, stays below 26 * 127 * 288 < 2^20 in the first layer and 16 * 2047 * 288 < 2^24 in the
-second. Training runs the same code with noisy symbols and gradients straight through the roundings.
+second. Coding computes in float64 all the same: settings that let float32 products drop bits (TF32, bfloat16) do
+not touch it. Training runs the same code with noisy symbols and gradients straight through the roundings.
 """
 
 from dataclasses import dataclass
@@ -62,14 +63,15 @@ class OctreeNetwork(nn.Module):
             self.hidden_bias = SideTensor(torch.zeros(len(PARITIES), width))
             self.output_weight = SideTensor(torch.zeros(len(PARITIES), width), limit=_WEIGHT_LIMIT)
 
-    def weights(self) -> Weights:
+    def weights(self, dtype: torch.dtype = torch.float32) -> Weights:
         """Return the quantised weights, once for all phases."""
-        mean, direct, bias = self.mean_weight()[:, None], self.scale_weight()[:, None], self.scale_bias()
-        empty = mean.new_zeros(len(PARITIES), 0)
+        mean, rows = self.mean_weight()[:, None].to(dtype), self.scale_weight()[:, None].to(dtype)
+        bias = self.scale_bias().to(dtype)
+        hidden_bias = output = mean.new_zeros(len(PARITIES), 0)
         if self.width:
-            rows = torch.cat([self.hidden_weight(), direct], 1)
-            return Weights(self._expand(mean), self._expand(rows), self.hidden_bias(), self.output_weight(), bias)
-        return Weights(self._expand(mean), self._expand(direct), empty, empty, bias)
+            rows = torch.cat([self.hidden_weight().to(dtype), rows], 1)
+            hidden_bias, output = self.hidden_bias().to(dtype), self.output_weight().to(dtype)
+        return Weights(self._expand(mean), self._expand(rows), hidden_bias, output, bias)
 
     def forward(self, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights) -> tuple[Tensor, Tensor]:
         """Return mean and log2-scale of a phase's positions, not yet snapped to the coder's lattices.
@@ -104,9 +106,10 @@ def visible(symbols: Tensor) -> Tensor:
 
 def magnitude(symbols: Tensor) -> Tensor:
     """Return log2(1 + |symbol|) on the lattice of 1/16, from a constant table, linear between integers."""
-    table = torch.from_numpy(lattice.magnitudes()).to(symbols.device) / 16
+    table = torch.from_numpy(lattice.magnitudes()).to(symbols) / 16
     size = symbols.abs()
     below = size.detach().floor()
-    index = below.long()
+    # Clamped, so that a NaN finds an entry, and comes out of the difference.
+    index = below.long().clamp(0, lattice.CONTEXT_LIMIT)
     start = table[index]
     return start + (table[index + 1] - start) * (size - below)

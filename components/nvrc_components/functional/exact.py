@@ -16,6 +16,7 @@ def exact_exp2(exponent: Tensor) -> Tensor:
     """
     reach = lattice.POWER_REACH
     table = torch.from_numpy(lattice.powers_of_two()).to(exponent.device)
-    index = torch.round(exponent.detach() * lattice.SIDE_STEPS).clamp(-reach, reach).long() + reach
+    # Clamped as integers, so that a NaN finds an entry, and comes out of the smooth part.
+    index = torch.round(exponent.detach() * lattice.SIDE_STEPS).long().clamp(-reach, reach) + reach
     smooth = torch.exp2(exponent.clamp(-reach / lattice.SIDE_STEPS, reach / lattice.SIDE_STEPS))
     return table[index] + (smooth - smooth.detach())
