@@ -6,9 +6,8 @@ phi:   the quantisers' and entropy models' side tensors, coded first
 psi:   three integers for each tensor of phi
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -17,36 +16,14 @@ from torch.func import functional_call
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.coding.varint import ByteReader, ByteWriter
-from nvrc_components.entropy_models import EntropyModel
+from nvrc_components.errors import BitstreamError
+from nvrc_components.fitting import Coded, fit
 from nvrc_components.functional import counter_uniform
+from nvrc_components.groups import SIDE, Group, TensorCodec, check_groups, group_of
 from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
-from nvrc_components.side import SideTensor, quantized_together
+from nvrc_components.side import SideTensor, quantized_together, sides_of
 
-SIDE = "side"
-"""Name of the stream that holds phi and psi."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """How the parameters whose names match a pattern are quantised and coded.
-
-    `quantizer` and `entropy_model` build one for a tensor: a class, or a `functools.partial` of one.
-    """
-
-    name: str
-    pattern: str
-    quantizer: Callable[[Tensor], Quantizer]
-    entropy_model: Callable[[Tensor], EntropyModel]
-
-
-class TensorCodec(nn.Module):
-    """The quantiser and the entropy model of one tensor."""
-
-    def __init__(self, group: Group, tensor: Tensor) -> None:
-        super().__init__()
-        self.group = group.name
-        self.quantizer = group.quantizer(tensor)
-        self.entropy_model = group.entropy_model(tensor)
+__all__ = ["SIDE", "CompressedModule", "Group", "Streams"]
 
 
 @dataclass(frozen=True)
@@ -62,10 +39,11 @@ class CompressedModule(nn.Module):
 
     Every parameter belongs to the first group whose pattern matches its name (`fnmatch` rules). While training,
     `surrogate` stands in for rounding; in evaluation mode parameters are rounded. Noise is a pure function of
-    (seed, step, element), so it is the same on every rank and device, and resumes with the state dict.
+    (seed, step, element), so it is the same on every rank and device, and resumes with the state dict. Buffers are not
+    coded: a module must be able to rebuild its own.
 
     Raises:
-        ValueError: a parameter matches no group.
+        ValueError: there are no parameters, one matches no group, or two groups share a name.
     """
 
     step: Tensor
@@ -84,7 +62,8 @@ class CompressedModule(nn.Module):
         self.seed = seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.names = tuple(name for name, _ in module.named_parameters())
-        codecs = (TensorCodec(_group_of(name, groups), tensor) for name, tensor in module.named_parameters())
+        check_groups(groups, self.names)
+        codecs = (TensorCodec(group_of(name, groups), tensor) for name, tensor in module.named_parameters())
         self.codecs = nn.ModuleList(codecs)
 
     def forward(self, *args: Any, windows: Mapping[str, tuple[int, int]] | None = None, **kwargs: Any) -> Any:
@@ -97,10 +76,13 @@ class CompressedModule(nn.Module):
     def quantized(self, windows: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Tensor]:
         """Return the quantised parameters by name; of those in `windows` just the rows [start, stop)."""
         items = list(self._items(windows or {}))
-        with quantized_together(_sides([codec.quantizer for _, codec, *_ in items])):
+        with quantized_together(sides_of([codec.quantizer for _, codec, *_ in items])):
             steps = [codec.quantizer.step(window) for _, codec, _, window in items]
         symbols = self._surrogate_symbols(items, steps)
-        return {name: symbol * step for (name, *_), symbol, step in zip(items, symbols, steps, strict=True)}
+        return {
+            name: (symbol * step).to(tensor.dtype)
+            for (name, _, tensor, _), symbol, step in zip(items, symbols, steps, strict=True)
+        }
 
     def bits(self) -> dict[str, Tensor]:
         """Return the bits of all parameters: those of phi as `side`, and those of theta by group.
@@ -118,7 +100,7 @@ class CompressedModule(nn.Module):
 
     def side_tensors(self) -> list[SideTensor]:
         """Return all of phi, in coding order."""
-        return _sides([self.codecs])
+        return sides_of([self.codecs])
 
     def tensor_codecs(self) -> Iterator[TensorCodec]:
         """Yield the codec of every parameter, in coding order."""
@@ -128,15 +110,18 @@ class CompressedModule(nn.Module):
 
     @torch.no_grad()
     def compress(self) -> Streams:
-        """Return the streams of all parameters, rounded."""
+        """Return the streams of all parameters, rounded.
+
+        Raises:
+            InputError: a parameter is not finite or far too large for its quantisation step.
+        """
         psi, encoder = ByteWriter(), SymbolEncoder()
         for side in self.side_tensors():
             side.encode(psi, encoder)
         encoders = {group.name: SymbolEncoder() for group in self.groups}
-        for _, codec, tensor, _ in self._items({}):
-            quantizer: Quantizer = codec.quantizer
-            symbols = torch.round(tensor / quantizer.step())
-            codec.entropy_model.encode(symbols, quantizer.log2_step(), encoders[codec.group])
+        for name, codec, tensor, _ in self._items({}):
+            symbols = codec.rounded(name, tensor)
+            codec.entropy_model.encode(symbols, codec.quantizer.log2_step(), encoders[codec.group])
         header = ByteWriter()
         header.uvarint(len(psi.to_bytes()))
         used = {codec.group for codec in self.tensor_codecs()}
@@ -152,42 +137,38 @@ class CompressedModule(nn.Module):
         Raises:
             BitstreamError: a stream is missing or does not hold these parameters.
         """
-        reader = ByteReader(streams.side, "side information")
-        psi = ByteReader(reader.bytes(reader.uvarint("psi length"), "psi"), "psi")
-        decoder = SymbolDecoder(reader.rest())
-        for side in self.side_tensors():
-            side.decode(psi, decoder)
-        decoders = {name: SymbolDecoder(stream) for name, stream in streams.groups.items()}
+        if streams.groups.keys() != {codec.group for codec in self.tensor_codecs()}:
+            raise BitstreamError(f"the streams are those of groups {', '.join(streams.groups)}, not the network's")
+        self._decompress_side(streams.side)
+        decoders = {name: SymbolDecoder(stream, f"section 'group:{name}'") for name, stream in streams.groups.items()}
         for _, codec, tensor, _ in self._items({}):
             quantizer: Quantizer = codec.quantizer
             symbols = codec.entropy_model.decode(tensor.shape, quantizer.log2_step(), decoders[codec.group])
             tensor.copy_(symbols * quantizer.step())
+        for decoder in decoders.values():
+            decoder.finish()
+
+    def _decompress_side(self, stream: bytes) -> None:
+        source = f"section '{SIDE}'"
+        reader = ByteReader(stream, source)
+        psi = ByteReader(reader.bytes(reader.uvarint("psi length"), "psi"), source)
+        decoder = SymbolDecoder(reader.rest(), source)
+        for side in self.side_tensors():
+            side.decode(psi, decoder)
+        psi.finish()
+        decoder.finish()
 
     def fit_entropy_models(self, iterations: int = 100, rate: float = 0.03) -> None:
         """Improve the entropy models alone for the rounded parameters: fewer bits, the same reconstruction.
 
-        Adam over the entropy models' own parameters; steps and theta stay as they are.
+        Adam over the entropy models' own parameters; steps and theta stay as they are. The best iterate is kept.
         """
         with torch.no_grad():
             items = [
-                (
-                    codec.entropy_model,
-                    torch.round(tensor / codec.quantizer.step()),
-                    codec.quantizer.log2_step(),
-                )
-                for _, codec, tensor, _ in self._items({})
+                Coded(codec.entropy_model, codec.rounded(name, tensor), codec.quantizer.log2_step())
+                for name, codec, tensor, _ in self._items({})
             ]
-        models = [model for model, _, _ in items]
-        parameters = [p for model in models for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=rate)
-        for iteration in range(iterations):
-            optimizer.param_groups[0]["lr"] = rate * (1 - iteration / iterations)
-            optimizer.zero_grad()
-            with torch.enable_grad(), quantized_together(_sides(models)) as side_bits:
-                bits = [model.bits(symbols, log2_step) for model, symbols, log2_step in items]
-                torch.autograd.backward(torch.stack(bits).sum() + side_bits)
-            optimizer.step()
-        optimizer.zero_grad()
+        fit(items, iterations, rate)
 
     def _items(self, windows: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
         parameters = dict(self.module.named_parameters())
@@ -199,7 +180,7 @@ class CompressedModule(nn.Module):
         self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], steps: Sequence[Tensor]
     ) -> list[Tensor]:
         """Return stand-ins for the rounded symbols, all tensors in one go: hundreds of small calls cost more."""
-        scaled = [tensor / step for (_, _, tensor, _), step in zip(items, steps, strict=True)]
+        scaled = [tensor.float() / step for (_, _, tensor, _), step in zip(items, steps, strict=True)]
         flat = torch.cat([x.flatten() for x in scaled])
         if not self.training:
             symbols = torch.round(flat)
@@ -223,15 +204,3 @@ class CompressedModule(nn.Module):
             first = starts[name] + (window.start or 0) * (sizes[name] // max(rows[name], 1))
             ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
         return counter_uniform(torch.cat(ranges), (self.seed << 40) + int(self.step))
-
-
-def _sides(modules: Iterable[nn.Module]) -> list[SideTensor]:
-    return [side for module in modules for side in module.modules() if isinstance(side, SideTensor)]
-
-
-def _group_of(name: str, groups: Sequence[Group]) -> Group:
-    for group in groups:
-        if fnmatchcase(name, group.pattern):
-            return group
-    patterns = ", ".join(group.pattern for group in groups)
-    raise ValueError(f"parameter {name!r} matches none of the group patterns {patterns}; add a group '*'")

@@ -5,17 +5,19 @@ which is coded with the help of psi. The paper stores psi as floats; here it is 
 smaller and exact on every machine: log2 of phi's step in 1/8, the mean of its symbols in 1/16, their scale's index.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.coding.varint import ByteReader, ByteWriter
+from nvrc_components.errors import InputError
 from nvrc_components.functional import gaussian_bits, lower_bound, round_straight_through, upper_bound
 from nvrc_components.functional.exact import exact_exp2
 
@@ -34,7 +36,7 @@ class SideTensor(nn.Module):
         super().__init__()
         self.limit = limit
         self.value = nn.Parameter(initial.detach().clone().float())
-        self.log2_step = nn.Parameter(torch.tensor(step).log2(), requires_grad=initial.numel() > 1)
+        self.log2_step = nn.Parameter(torch.tensor(step).float().log2(), requires_grad=initial.numel() > 1)
 
     def forward(self) -> Tensor:
         """Return the quantised values, exact multiples of 1/64; gradients pass straight through."""
@@ -44,8 +46,27 @@ class SideTensor(nn.Module):
         symbols, step = _quantize(self.value, self.log2_step, self.limit)
         return symbols * step
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow the module to another device, but stay in float32: half precision cannot hold the lattice."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            other = fn(tensor)
+            return other if other.dtype == tensor.dtype else tensor.to(other.device)
+
+        result: Self = super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return result
+
     def encode(self, psi: ByteWriter, encoder: SymbolEncoder) -> None:
-        """Append psi and the symbols."""
+        """Append psi and the symbols.
+
+        Raises:
+            InputError: a value is not finite.
+        """
+        if not (self.value.isfinite().all() and self.log2_step.isfinite()):
+            raise InputError(
+                "a quantiser's or entropy model's parameter is not finite: "
+                "training has diverged, lower its learning rate or go back to an earlier checkpoint"
+            )
         symbols, _ = _quantize(self.value.detach(), self.log2_step.detach(), self.limit)
         integers = symbols.flatten().cpu().numpy().astype(np.int64)
         if integers.size == 1:
@@ -76,17 +97,25 @@ class SideTensor(nn.Module):
         self.value.copy_((values * _step(self.log2_step)).view_as(self.value))
 
 
+def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:
+    """Return the side tensors of modules, in coding order."""
+    return [side for module in modules for side in module.modules() if isinstance(side, SideTensor)]
+
+
 @contextmanager
 def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
     """Quantise many side tensors in a few large operations; inside the block their `forward` gives the results.
 
     Yields the bits of all of them, psi included, as a scalar.
     """
+    if not sides:
+        yield torch.zeros(())
+        return
     sizes = [side.value.numel() for side in sides]
     counts = torch.tensor(sizes)
     flat = torch.cat([side.value.flatten() for side in sides])
     counts = counts.to(flat.device)
-    limits = torch.tensor([side.limit for side in sides], device=flat.device).repeat_interleave(counts)
+    limits = flat.new_tensor([side.limit for side in sides]).repeat_interleave(counts)
     log2_steps = torch.stack([side.log2_step for side in sides]).repeat_interleave(counts)
     symbols, steps = _quantize(flat / limits, log2_steps, 1.0, limits)
     for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):

@@ -55,7 +55,7 @@ def initial_log2_step(tensor: Tensor, bits: float) -> float:
 
     Shape: any tensor; `bits` about the bits/parameter to start from, less two.
     """
-    deviation = tensor.detach().float().square().mean().sqrt()
+    deviation = (tensor.detach().float().square().sum() / max(tensor.numel(), 1)).sqrt()
     return float(deviation.clamp_min(2.0**-10).log2()) - bits
 
 
