@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from nvrc_components.functional.color import Planes, code_dtype, downsample_chro
 from nvrc_components.quantizers import QUANTIZERS
 from nvrc_components.representations.registry import build, kind_of
 from nvrc_components.video_format import VideoFormat
+
+MAX_PARAMETERS: Final = 1 << 28
+"""A header that asks for more is taken for a forgery: decoding would fill a gigabyte and more."""
 
 
 class CodedColour(IntEnum):
@@ -84,7 +87,7 @@ def save(
     """Write the file, whole or not at all, and return its size in bytes.
 
     Raises:
-        InputError: the file exists and `force` is not set, or cannot be written.
+        InputError: the file exists and `force` is not set, or cannot be written; or a parameter cannot be coded.
     """
     module: Any = compressed.module
     streams = compressed.compress()
@@ -115,7 +118,7 @@ def load(path: str | os.PathLike[str]) -> VideoFile:
 def _open(sections: Sequence[Section]) -> VideoFile:
     header = Header.from_bytes(_payload(sections, SectionKind.HEADER))
     names = [section.name for section in sections if section.kind == SectionKind.GROUP]
-    network = build(header.representation, header.configuration)
+    network = _network(header)
     if len(header.groups) != len(names):
         raise BitstreamError(f"the header names {len(header.groups)} groups of parameters, the file has {len(names)}")
     groups = [_group(name, group) for name, group in zip(names, header.groups, strict=True)]
@@ -123,6 +126,23 @@ def _open(sections: Sequence[Section]) -> VideoFile:
     streams = {section.name: section.payload for section in sections if section.kind == SectionKind.GROUP}
     compressed.decompress(Streams(_payload(sections, SectionKind.SIDE), streams))
     return VideoFile(header, tuple(sections), compressed)
+
+
+def _network(header: Header) -> nn.Module:
+    """Return the header's network, once it is clear that it fits the video and into memory."""
+    with torch.device("meta"):
+        plan: Any = build(header.representation, header.configuration)
+    count = parameter_count(plan)
+    if count > MAX_PARAMETERS:
+        raise BitstreamError(f"the header asks for {count} parameters, this decoder takes up to {MAX_PARAMETERS}")
+    fmt, config = header.format, plan.config
+    made = config.frames, config.height, config.width, config.out_channels
+    if made != (fmt.frames, fmt.height, fmt.width, 3):
+        raise BitstreamError(
+            f"the header contradicts itself: a video of {fmt.frames} frames, {fmt.width}x{fmt.height}, 3 channels, but "
+            f"a network for {config.frames}, {config.width}x{config.height}, {config.out_channels}"
+        )
+    return build(header.representation, header.configuration)
 
 
 def _payload(sections: Sequence[Section], kind: SectionKind) -> bytes:
@@ -133,13 +153,21 @@ def _payload(sections: Sequence[Section], kind: SectionKind) -> bytes:
 
 
 def _group_headers(compressed: CompressedModule) -> tuple[GroupHeader, ...]:
-    headers = {}
+    headers: dict[str, GroupHeader] = {}
+    patterns = {group.name: group.pattern for group in compressed.groups}
     for codec in compressed.tensor_codecs():
         quantizer, model = codec.quantizer, codec.entropy_model
-        pattern = next(group.pattern for group in compressed.groups if group.name == codec.group)
-        headers[codec.group] = GroupHeader(
-            pattern, quantizer.kind, tuple(quantizer.configuration()), model.kind, tuple(model.configuration())
+        header = GroupHeader(
+            patterns[codec.group],
+            quantizer.kind,
+            tuple(quantizer.configuration()),
+            model.kind,
+            tuple(model.configuration()),
         )
+        if headers.setdefault(codec.group, header) != header:
+            raise InputError(
+                f"group '{codec.group}': its tensors are coded in different ways; a file needs one a group"
+            )
     return tuple(headers[group.name] for group in compressed.groups if group.name in headers)
 
 
