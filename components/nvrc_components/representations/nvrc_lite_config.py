@@ -61,7 +61,7 @@ class NvrcLiteConfig:
     strides: tuple[int, ...] = (3, 2, 2, 2)
     expansion: int = 4
     base_grids: tuple[tuple[int, int, int], ...] = ((4, 1, 1), (8, 2, 2))
-    stage_grids: tuple[tuple[int, int], ...] = ((4, 1), (2, 2), (1, 2), (0, 1))
+    stage_grids: tuple[tuple[int, int], ...] = ((2, 2), (1, 2), (1, 4), (0, 1))
     local_channels: int = 4
     local_levels: int = 2
     shortcut: int = 1

@@ -39,7 +39,7 @@ def _weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
     Shape: ``grad`` (B, h, w, O), ``x`` (B, h, w, I), with O >= I -> (O, I).
     """
     outs, ins = grad.shape[-1], x.shape[-1]
-    result = torch.ops.aten.convolution_backward(
+    result: Tensor = torch.ops.aten.convolution_backward(
         _rows_as_samples(grad),
         _rows_as_samples(x),
         grad.new_empty(outs, ins, 1, 1),
@@ -52,7 +52,7 @@ def _weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
         1,
         [False, True, False],
     )[1]
-    return result.reshape(outs, ins)
+    return result.view(outs, ins)
 
 
 class _RowwiseMap(torch.autograd.Function):
