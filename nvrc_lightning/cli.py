@@ -1,5 +1,94 @@
-"""cli."""
+"""The `nvrc` program: finds out which command is meant, and turns whatever ends it into one line and an exit code.
+
+Nothing heavy is imported here, so that help and mistakes in the command answer at once.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final, NamedTuple, cast
+
+from nvrc_components.errors import InputError, NvrcError
+from nvrc_lightning.suggestions import did_you_mean
+
+__all__ = ["main"]
 
 
-def main() -> None:
-    """Run."""
+class Command(NamedTuple):
+    """A word after `nvrc`: what it does, and the module whose `run(command, arguments)` does it."""
+
+    summary: str
+    module: str
+
+
+COMMANDS: Final = {
+    "encode": Command("compress a video into a .nvrc file", "nvrc_lightning.commands"),
+    "decode": Command("turn a .nvrc file back into a video", "nvrc_lightning.commands"),
+    "info": Command("show what a .nvrc file holds and what it costs", "nvrc_lightning.commands"),
+    "fit": Command("train with a recipe, write and check the file, keep the run's folder", "nvrc_lightning.training"),
+    "validate": Command("score a checkpoint's frames", "nvrc_lightning.training"),
+    "test": Command("score a checkpoint's frames, as a test", "nvrc_lightning.training"),
+    "predict": Command("render a checkpoint's frames", "nvrc_lightning.training"),
+}
+
+EXIT_INPUT: Final = 2
+EXIT_INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells have it."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code.
+
+    Args:
+        args: the words after the program's name; by default those of this process.
+
+    Returns:
+        0; 2 after one line on stderr where the input was at fault; 130 after Ctrl-C. Defects keep their traceback.
+    """
+    try:
+        return _dispatch(list(sys.argv[1:] if args is None else args))
+    except NvrcError as error:
+        print(f"nvrc: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_INPUT
+    except KeyboardInterrupt as interrupt:
+        print(f"nvrc: interrupted; {interrupt or 'nothing was written'}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except SystemExit as request:  # argument parsers end this way after printing help or a configuration
+        return request.code if isinstance(request.code, int) else 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Answer help and version, or hand over to the command."""
+    word = arguments[0] if arguments else "--help"
+    if word in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if word == "--version":
+        print(f"nvrc {version('nvrc-lightning')}")
+        return 0
+    if word not in COMMANDS:
+        raise InputError(f"unknown command {word!r}{did_you_mean(word, COMMANDS)}; 'nvrc --help' lists all")
+    run = cast(Callable[[str, list[str]], None], import_module(COMMANDS[word].module).run)
+    run(word, arguments[1:])
+    return 0
+
+
+def _help() -> str:
+    """The overview, one line for each command."""
+    lines = [f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: nvrc COMMAND ...",
+            "",
+            "Neural video compression: a small network is fitted to one video, and its parameters are the file.",
+            "",
+            *lines,
+            "",
+            "'nvrc COMMAND --help' tells more, 'nvrc --version' the version.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

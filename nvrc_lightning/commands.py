@@ -1,0 +1,85 @@
+"""`nvrc encode`, `decode` and `info`: options in, one call of a Python function each."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from nvrc_components.errors import InputError
+from nvrc_lightning.suggestions import did_you_mean
+
+__all__ = ["run"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the options.
+
+        Raises:
+            InputError: always.
+        """
+        known = [text for action in self._actions for text in action.option_strings]
+        unknown = re.search(r"unrecognized arguments: ([^\s=]+)", message)
+        hint = did_you_mean(unknown[1], known) if unknown else ""
+        raise InputError(f"{message}{hint}; '{self.prog} --help' lists all")
+
+
+def run(command: str, arguments: Sequence[str]) -> None:
+    """Do what the words after the command ask for."""
+    {"encode": _encode, "decode": _decode, "info": _info}[command](arguments)
+
+
+def _encode(arguments: Sequence[str]) -> None:
+    parser = _parser("encode", "Fit a network to a video and write it as a .nvrc file.")
+    parser.add_argument("video", metavar="IN", help="video file, folder of PNG, glob, or 'bunny'")
+    parser.add_argument("output", metavar="OUT", help="the .nvrc file")
+    parser.add_argument("--recipe", default="nvrc_lite", help="name or path of a recipe (default: nvrc_lite)")
+    parser.add_argument("--lambda", dest="lmbda", type=float, help="quality; larger is better and larger")
+    parser.add_argument("--epochs", type=int, help="how often every frame is trained on")
+    parser.add_argument("--size", help="size of the network: auto, xxs, xs, s, m, l")
+    parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 of the video")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    parser.add_argument("--seed", type=int, help="of the start and of the order of training")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    from nvrc_lightning.encode import encode
+
+    encode(**vars(parser.parse_args(arguments)))
+
+
+def _decode(arguments: Sequence[str]) -> None:
+    parser = _parser("decode", "Turn a .nvrc file into a video.")
+    parser.add_argument("path", metavar="FILE", help="the .nvrc file")
+    parser.add_argument("output", metavar="OUT", help=".y4m, .mkv (lossless), .mp4, or a folder for PNG pictures")
+    parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 only")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    options = parser.parse_args(arguments)
+    from nvrc_lightning.data.options import Selection
+    from nvrc_lightning.decode import decode
+
+    wanted = Selection.parse(options.frames)
+    fmt = decode(
+        options.path,
+        options.output,
+        frames=(wanted.start, wanted.stop),
+        device=options.device,
+        force=options.force,
+        progress=sys.stderr.isatty(),
+    )
+    print(f"{options.output}: {fmt.frames} frames of {fmt.width}x{fmt.height}")
+
+
+def _info(arguments: Sequence[str]) -> None:
+    parser = _parser("info", "Show what a .nvrc file holds and what it costs.")
+    parser.add_argument("path", metavar="FILE", help="the .nvrc file")
+    options = parser.parse_args(arguments)
+    from nvrc_lightning.info import describe, print_description
+
+    print_description(describe(options.path))
+
+
+def _parser(command: str, description: str) -> Parser:
+    return Parser(prog=f"nvrc {command}", description=description, allow_abbrev=False)

@@ -1,0 +1,51 @@
+"""Where recipes are found: a path, the checkout, or what an installation brought along."""
+
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from nvrc_components.errors import InputError
+from nvrc_lightning.suggestions import did_you_mean
+
+__all__ = ["find_recipe", "shipped_recipes"]
+
+_SHARE = "share/nvrc/recipes"
+
+
+def find_recipe(name: str) -> Path:
+    """Return the file that a recipe's name or path stands for.
+
+    Looked for as it is written, then in the checkout's `recipes/`, then among the installed data files; `.yaml` may
+    be left out, and so may the folder `recipes/`, so that the README's commands also work outside the checkout.
+
+    Raises:
+        InputError: there is no such recipe; the message has those whose names are close.
+    """
+    literal = Path(name).expanduser()
+    if literal.is_file():
+        return literal
+    shipped = shipped_recipes()
+    bare = name.removeprefix("recipes/").removesuffix(".yaml")
+    if bare in shipped:
+        return shipped[bare]
+    known = ", ".join(sorted(shipped))
+    raise InputError(f"{name}: no such recipe or file{did_you_mean(bare, shipped)} (recipes that ship: {known})")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Return the recipes that come with this package, by name."""
+    found: dict[str, Path] = {}
+    for path in _shipped_files():
+        found.setdefault(path.stem, path)
+    return found
+
+
+def _shipped_files() -> Iterator[Path]:
+    """The checkout's first: an editable installation's data files are copies that may be old."""
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        yield from sorted((checkout / "recipes").glob("*.yaml"))
+    for entry in metadata.files("nvrc-lightning") or ():
+        path = Path(str(entry.locate()))
+        if _SHARE in path.as_posix() and path.suffix == ".yaml" and path.is_file():
+            yield path.resolve()

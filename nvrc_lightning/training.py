@@ -1,0 +1,216 @@
+"""`nvrc fit`, `validate`, `test` and `predict`: Lightning's own command line, with this package's manners."""
+
+import signal
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn, cast
+from zipfile import is_zipfile
+
+import lightning
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import Logger
+
+from nvrc_components.entropy_models import EntropyModel
+from nvrc_components.errors import InputError
+from nvrc_components.quantizers import Quantizer, Surrogate
+from nvrc_lightning.arguments import prepare
+from nvrc_lightning.callbacks.interrupt import Interruption
+from nvrc_lightning.data.datamodule import VideoDataModule
+from nvrc_lightning.modules.losses import MseDistortion, RgbDistortion, YuvDistortion
+from nvrc_lightning.modules.networks import Network
+from nvrc_lightning.modules.video_codec import VideoCodec
+from nvrc_lightning.option_errors import explain
+from nvrc_lightning.quiet import silence
+
+__all__ = ["NvrcCLI", "run", "train"]
+
+# Whatever is imported can be named in a recipe without its module.
+for _module in (
+    "nvrc_lightning.callbacks.export",
+    "nvrc_lightning.callbacks.preview",
+    "nvrc_lightning.callbacks.progress",
+    "nvrc_lightning.callbacks.rate_steps",
+    "nvrc_lightning.callbacks.stages",
+):
+    import_module(_module)
+
+
+_NAMEABLE: tuple[type, ...] = (
+    VideoCodec,
+    VideoDataModule,
+    Network,
+    Quantizer,
+    EntropyModel,
+    Surrogate,
+    Callback,
+    Logger,
+    RgbDistortion,
+    YuvDistortion,
+    MseDistortion,
+)
+
+
+class NvrcParser(LightningArgumentParser):
+    """A parser that reports a mistake in one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise what is wrong with the options.
+
+        Raises:
+            InputError: always.
+        """
+        if not self.exit_on_error:  # a part of the whole: what encloses it has more to say
+            super().error(message, ex)
+        raise InputError(explain(message, self._known_options(), _known_classes())) from ex
+
+    def _known_options(self) -> list[str]:
+        """All options, of the commands too."""
+        parsers = [self]
+        for action in self._actions:
+            parsers.extend((action.choices or {}).values() if isinstance(action.choices, dict) else [])
+        return [text for parser in parsers for action in parser._actions for text in action.option_strings]
+
+
+def _known_classes() -> list[str]:
+    """Names of the classes that a recipe may use."""
+    classes = list(_NAMEABLE)
+    for cls in classes:  # grows while it is walked
+        classes.extend(cls.__subclasses__())
+    return [cls.__name__ for cls in classes if not cls.__name__.startswith("_")]
+
+
+class SaveConfig(SaveConfigCallback):
+    """Keeps the configuration in the run's folder; scoring a checkpoint is no run of its own."""
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Save it, on rank 0.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        if stage != "fit":
+            return
+        try:
+            super().setup(trainer, pl_module, stage)
+        except OSError as error:
+            raise InputError(
+                f"{trainer.log_dir}: cannot be written ({error.strerror}); choose another folder"
+            ) from error
+
+
+class NvrcCLI(LightningCLI):
+    """LightningCLI for `VideoCodec` and `VideoDataModule` or subclasses of them.
+
+    Args:
+        args: command and options; recipes already resolved.
+
+    Raises:
+        InputError: an option, a class or a file is not what it should be.
+    """
+
+    def __init__(self, args: Sequence[str]) -> None:
+        self.interruption = Interruption()
+        super().__init__(
+            VideoCodec,
+            VideoDataModule,
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"callbacks": [self.interruption]},
+            parser_class=NvrcParser,
+            parser_kwargs={"prog": "nvrc"},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            # Learning rates belong to the module's parameter groups; an optimiser from outside would lose them.
+            auto_configure_optimizers=False,
+            args=list(args),
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse; the original warns where `args` are given although the process has its own."""
+        self.config = parser.parse_args(cast(list[str], args))
+
+    def _parse_ckpt_path(self) -> None:
+        """Check the checkpoint; the original lets its hyper-parameters silently win over explicit options."""
+        path = self.config[self.config["subcommand"]].get("ckpt_path")
+        if not path or path in ("best", "last", "hpc"):
+            return
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such checkpoint")
+        if not is_zipfile(path):
+            raise InputError(f"{path}: not a checkpoint, or a damaged one")
+
+    def instantiate_classes(self) -> None:
+        """Build everything the configuration names.
+
+        Raises:
+            InputError: a value is refused by what it was given to.
+        """
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            raise InputError(explain(str(error))) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
+        """Build the trainer; distortion steps leave the entropy models out, which DDP must be told."""
+        config = self._get(self.config_init, "trainer")
+        several = config.get("devices") not in (1, "1", [0], "auto") or config.get("num_nodes", 1) > 1
+        if config.get("strategy") == "ddp" or (several and config.get("strategy") == "auto"):
+            kwargs["strategy"] = "ddp_find_unused_parameters_true"
+        return super().instantiate_trainer(**kwargs)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run; what Lightning makes of Ctrl-C and of unfit checkpoints is made plain.
+
+        Raises:
+            KeyboardInterrupt: with how to resume.
+            InputError: the checkpoint is of another network, or the devices asked for are not there.
+        """
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit:
+            if not self.interruption.happened:
+                raise
+            raise KeyboardInterrupt(_resume_hint(self.interruption.checkpoint)) from None
+        except MisconfigurationException as error:
+            raise InputError(str(error)) from error
+        except RuntimeError as error:
+            if not str(error).startswith("Error(s) in loading state_dict"):
+                raise
+            path = self.config[subcommand]["ckpt_path"]
+            raise InputError(
+                f"{path}: holds another network than this configuration makes; use the config.yaml of its run"
+            ) from error
+
+
+def _resume_hint(checkpoint: Path | None) -> str:
+    """How to go on after Ctrl-C."""
+    return f"go on with: nvrc fit --ckpt_path {checkpoint}" if checkpoint else ""
+
+
+def train(args: Sequence[str]) -> NvrcCLI:
+    """Run one of Lightning's commands in this process and return what it made: trainer, model, data, configuration.
+
+    Args:
+        args: as after `nvrc`, such as ``["fit", "--config", "nvrc_lite", "--model.lmbda", "16"]``.
+
+    Raises:
+        NvrcError: the input was at fault.
+        KeyboardInterrupt: it was interrupted; the message says how to resume.
+    """
+    silence()
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        return NvrcCLI(prepare(list(args)))
+    finally:
+        if in_main:  # Lightning leaves Ctrl-C ignored behind
+            signal.signal(signal.SIGINT, before)
+
+
+def run(command: str, arguments: list[str]) -> None:
+    """Be `nvrc fit` and its kind."""
+    train([command, *arguments])
