@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -11,7 +11,10 @@ from typing_extensions import Self
 
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import Integers, SymbolDecoder, SymbolEncoder
-from nvrc_components.functional import lower_bound, round_straight_through, upper_bound
+from nvrc_components.functional import gaussian_bits, lower_bound, round_straight_through, upper_bound
+
+# The rarest symbol of a table costs 24 bits; an escaped one about 14 to 23, and one to six bytes.
+_OUTLIER_BITS: Final = 27.0
 
 
 class EntropyModel(nn.Module, ABC):
@@ -57,6 +60,16 @@ class EntropyModel(nn.Module, ABC):
         if configuration:
             raise ValueError(f"{cls.__name__} takes no configuration, got {tuple(configuration)}")
         return cls(tensor)
+
+
+def coded_bits(symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
+    """Return the bits that the coder spends: a Gaussian's, but for outliers no more than table floor or escape cost.
+
+    Gradients are the Gaussian's everywhere, so that outliers are still drawn in.
+
+    Shape: all broadcast together; the result has the broadcast shape.
+    """
+    return upper_bound(gaussian_bits(symbols, mean, log2_scale), _OUTLIER_BITS, "identity")
 
 
 def snap_mean(mean: Tensor) -> Tensor:

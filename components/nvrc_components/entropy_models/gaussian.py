@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models.base import (
     EntropyModel,
+    coded_bits,
     mean_integers,
     scale_indices,
     snap_log2_scale,
     snap_mean,
     symbol_integers,
 )
-from nvrc_components.functional import gaussian_bits
 from nvrc_components.functional.exact import exact_exp2
 from nvrc_components.quantizers.base import constant, initial_log2_step
 from nvrc_components.quantizers.dual_axis import DualAxis
@@ -39,7 +39,7 @@ class FactorizedGaussian(EntropyModel):
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
         """Return the bits of all symbols."""
         mean, log2_scale = self.distribution(log2_step)
-        return gaussian_bits(symbols, mean, log2_scale).sum()
+        return coded_bits(symbols, mean, log2_scale).sum()
 
     def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
         """Append the symbols to the stream."""

@@ -17,6 +17,7 @@ from typing_extensions import Self
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models.base import (
     EntropyModel,
+    coded_bits,
     mean_integers,
     scale_indices,
     snap_log2_scale,
@@ -25,7 +26,7 @@ from nvrc_components.entropy_models.base import (
 )
 from nvrc_components.entropy_models.octree_layout import PASSES, Layout, layout_of
 from nvrc_components.entropy_models.octree_network import WIDEST, OctreeNetwork, magnitude, visible
-from nvrc_components.functional import block_counts, gaussian_bits, merge_blocks, split_blocks
+from nvrc_components.functional import block_counts, merge_blocks, split_blocks
 from nvrc_components.side import SideTensor
 
 AUTO: Final = -1
@@ -70,7 +71,7 @@ class OctreeContext(EntropyModel):
         towers, valid = _towers(symbols.float(), block)
         with torch.autocast(symbols.device.type, enabled=False):
             order, mean, log2_scale = self._distributions(towers, layout)
-        bits = gaussian_bits(towers.index_select(0, order), mean, log2_scale)
+        bits = coded_bits(towers.index_select(0, order), mean, log2_scale)
         return (bits * valid.index_select(0, order)).sum()
 
     def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
