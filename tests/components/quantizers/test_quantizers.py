@@ -1,0 +1,133 @@
+"""Which step every element has: expansion, windows, files, gradients. Start values are not looked at."""
+
+import pytest
+import torch
+
+from nvrc_components.functional.exact import exact_exp2
+from nvrc_components.quantizers import QUANTIZERS, BlockQuantizer, DualAxisQuantizer, TensorQuantizer
+from nvrc_components.quantizers.base import initial_log2_step
+from nvrc_components.side import sides_of
+
+
+def randomised(quantizer, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    for side in sides_of([quantizer]):
+        side.value.data.copy_(torch.randn(side.value.shape, generator=generator) * 2 - 3)
+    return quantizer
+
+
+def grid(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+CASES = [
+    (TensorQuantizer, (5, 3, 7, 9)),
+    (TensorQuantizer, ()),
+    (DualAxisQuantizer, (130, 200)),
+    (DualAxisQuantizer, (5, 300)),
+    (DualAxisQuantizer, (300, 5)),
+    (DualAxisQuantizer, (300,)),
+    (DualAxisQuantizer, (16, 16, 3, 3)),
+    (DualAxisQuantizer, (4, 4)),
+    (DualAxisQuantizer, ()),
+    (DualAxisQuantizer, (1, 1)),
+    (DualAxisQuantizer, (0, 5)),
+    (BlockQuantizer, (37, 3, 20, 9)),
+    (BlockQuantizer, (1, 1, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("cls", "shape"), CASES)
+def test_steps_are_powers_of_two_of_the_log2_steps_and_fit_the_tensor(cls, shape):
+    tensor = grid(*shape)
+    quantizer = randomised(cls(tensor))
+    step, log2_step = quantizer.step(), quantizer.log2_step()
+    assert torch.broadcast_shapes(step.shape, shape) == torch.broadcast_shapes(log2_step.shape, shape) == shape
+    assert torch.equal(log2_step * 64, (log2_step * 64).round())
+    torch.testing.assert_close(step, log2_step.exp2(), rtol=2.0**-10, atol=0)
+
+
+@pytest.mark.parametrize(("cls", "shape"), [case for case in CASES if case[1] and case[1][0] > 1])
+def test_steps_of_a_window_are_the_window_of_the_steps(cls, shape):
+    tensor = grid(*shape)
+    quantizer = randomised(cls(tensor))
+    step = quantizer.step().expand(shape)
+    log2_step = quantizer.log2_step().expand(shape)
+    count = shape[0]
+    for start, stop in ((0, count), (0, 1), (count - 1, count), (count // 3, count - 1), (count // 2, count // 2 + 1)):
+        window = slice(start, stop)
+        assert torch.equal(quantizer.step(window).expand(tensor[window].shape), step[window])
+        assert torch.equal(quantizer.log2_step(window).expand(tensor[window].shape), log2_step[window])
+
+
+@pytest.mark.parametrize(("cls", "shape"), CASES)
+def test_gradients_reach_every_parameter_that_is_trained(cls, shape):
+    quantizer = randomised(cls(grid(*shape)))
+    weights = grid(*shape)
+    (quantizer.step() * weights).sum().backward()
+    for side in sides_of([quantizer]):
+        assert side.value.grad.isfinite().all()
+        assert shape == (0, 5) or (side.value.grad != 0).all()
+
+
+@pytest.mark.parametrize(("cls", "shape"), CASES)
+def test_the_configuration_rebuilds_the_quantizer(cls, shape):
+    quantizer = randomised(cls(grid(*shape)))
+    rebuilt = QUANTIZERS[cls.kind].from_configuration(torch.zeros(shape), quantizer.configuration())
+    rebuilt.load_state_dict(quantizer.state_dict())
+    assert type(rebuilt) is cls
+    assert torch.equal(rebuilt.step(), quantizer.step())
+
+
+@pytest.mark.parametrize("cls", [TensorQuantizer, DualAxisQuantizer, BlockQuantizer])
+def test_a_configuration_that_is_none_is_refused(cls):
+    for configuration in ((7,), (0, 8, 8), (16, 8, 1 << 17)):
+        with pytest.raises(ValueError, match=cls.__name__):
+            cls.from_configuration(grid(4, 2, 4, 4), configuration)
+
+
+def test_a_block_quantizer_has_a_step_per_block_and_channel():
+    quantizer = randomised(BlockQuantizer(grid(37, 3, 20, 9), (16, 8, 4)))
+    steps = exact_exp2(quantizer.shared())
+    assert steps.shape == (3, 3, 3, 3)
+    whole = quantizer.step()
+    for t, c, h, w in ((0, 0, 0, 0), (15, 1, 7, 3), (16, 2, 8, 4), (36, 0, 19, 8)):
+        assert whole[t, c, h, w] == steps[t // 16, c, h // 8, w // 4]
+
+
+def test_blocks_are_only_for_grids():
+    with pytest.raises(ValueError, match=r"\(T, C, H, W\)"):
+        BlockQuantizer(grid(10, 10))
+    with pytest.raises(ValueError, match="not a block"):
+        BlockQuantizer.from_configuration(grid(10, 10), (4, 4, 4))
+
+
+def test_a_dual_axis_step_is_a_row_step_times_a_column_step():
+    quantizer = randomised(DualAxisQuantizer(grid(130, 4, 40)))
+    rows, columns = exact_exp2(quantizer.steps.rows()), exact_exp2(quantizer.steps.columns())
+    step = quantizer.step()
+    assert step.shape == (130, 4, 40)
+    assert step[7, 3, 11] == rows[7] * columns[3 * 40 + 11]
+    torch.testing.assert_close(step.double().flatten(1), rows.double()[:, None] * columns.double(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ((128, 128), {"rows", "columns"}),
+        ((127, 128), {"rows"}),
+        ((128, 127), {"columns"}),
+        ((127, 127), {"whole"}),
+        ((2, 2, 8, 8), {"rows"}),
+        ((1,), {"whole"}),
+        ((128,), {"columns"}),
+    ],
+)
+def test_a_line_of_fewer_than_128_elements_has_no_parameter_of_its_own(shape, names):
+    quantizer = DualAxisQuantizer(grid(*shape))
+    assert {name for name, _ in quantizer.steps.named_children()} == names
+
+
+def test_the_start_follows_the_tensors_spread_and_exists_for_any_tensor():
+    assert initial_log2_step(torch.full((9,), 8.0), 5.0) == -2
+    assert initial_log2_step(torch.zeros(9), 5.0) == initial_log2_step(torch.zeros(0), 5.0) == -15
