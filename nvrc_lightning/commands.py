@@ -44,9 +44,11 @@ def _encode(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     parser.add_argument("--seed", type=int, help="of the start and of the order of training")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
+    options = parser.parse_args(arguments)
     from nvrc_lightning.encode import encode
 
-    encode(**vars(parser.parse_args(arguments)))
+    encode(**vars(options))
+    print(f"wrote {options.output}")
 
 
 def _decode(arguments: Sequence[str]) -> None:

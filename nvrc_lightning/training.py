@@ -18,6 +18,7 @@ from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.errors import InputError
 from nvrc_components.quantizers import Quantizer, Surrogate
 from nvrc_lightning.arguments import prepare
+from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.interrupt import Interruption
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.modules.losses import MseDistortion, RgbDistortion, YuvDistortion
@@ -30,7 +31,6 @@ __all__ = ["NvrcCLI", "run", "train"]
 
 # Whatever is imported can be named in a recipe without its module.
 for _module in (
-    "nvrc_lightning.callbacks.export",
     "nvrc_lightning.callbacks.preview",
     "nvrc_lightning.callbacks.progress",
     "nvrc_lightning.callbacks.rate_steps",
@@ -213,4 +213,7 @@ def train(args: Sequence[str]) -> NvrcCLI:
 
 def run(command: str, arguments: list[str]) -> None:
     """Be `nvrc fit` and its kind."""
-    train([command, *arguments])
+    trainer: Any = train([command, *arguments]).trainer
+    for callback in trainer.callbacks:
+        if isinstance(callback, BitstreamExport) and callback.result is not None:
+            print(f"wrote {callback.file}")

@@ -117,7 +117,6 @@ class BitstreamExport(Callback):
         codec.cpu()
         if self.show:
             print_table(self.result)
-            print(f"{self.file}")
 
     def state_dict(self) -> dict[str, Any]:
         """The time spent so far, for a run that is resumed."""

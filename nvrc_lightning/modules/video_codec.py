@@ -158,6 +158,13 @@ class VideoCodec(lightning.LightningModule):
             group["peak_decay"] = group["weight_decay"] = rates.weight_decay if decays else 0.0
         return Adam(named, fused=True)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the learning rates of this configuration win over those that the checkpoint's run had."""
+        fresh = self.configure_optimizers().param_groups
+        for state in checkpoint.get("optimizer_states", ()):
+            for saved, group in zip(state["param_groups"], fresh, strict=True):
+                saved |= {name: group[name] for name in ("peak_lr", "peak_decay")}
+
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
         """Scale the gradient to the norm at most, and remember by how much, for the rate steps."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
