@@ -88,11 +88,15 @@ def save(
 
     Raises:
         InputError: the file exists and `force` is not set, or cannot be written; or a parameter cannot be coded.
+        BitstreamError: the network is of no kind that a file can hold.
     """
     module: Any = compressed.module
+    kind = kind_of(module)
+    if contradiction := _contradiction(fmt, module.config):
+        raise InputError(f"the file would contradict itself: {contradiction}")
     streams = compressed.compress()
     configuration = tuple(module.config.to_ints())
-    header = Header(fmt, kind_of(module), configuration, int(colour), _group_headers(compressed))
+    header = Header(fmt, kind, configuration, int(colour), _group_headers(compressed))
     sections = [
         Section(SectionKind.HEADER, header.to_bytes()),
         Section(SectionKind.SIDE, streams.side),
@@ -135,14 +139,17 @@ def _network(header: Header) -> nn.Module:
     count = parameter_count(plan)
     if count > MAX_PARAMETERS:
         raise BitstreamError(f"the header asks for {count} parameters, this decoder takes up to {MAX_PARAMETERS}")
-    fmt, config = header.format, plan.config
-    made = config.frames, config.height, config.width, config.out_channels
-    if made != (fmt.frames, fmt.height, fmt.width, 3):
-        raise BitstreamError(
-            f"the header contradicts itself: a video of {fmt.frames} frames, {fmt.width}x{fmt.height}, 3 channels, but "
-            f"a network for {config.frames}, {config.width}x{config.height}, {config.out_channels}"
-        )
+    if contradiction := _contradiction(header.format, plan.config):
+        raise BitstreamError(f"the header contradicts itself: {contradiction}")
     return build(header.representation, header.configuration)
+
+
+def _contradiction(fmt: VideoFormat, config: Any) -> str:
+    """Return how a network's configuration does not fit the video; empty if it does."""
+    video = fmt.frames, fmt.width, fmt.height, 3
+    network = config.frames, config.width, config.height, config.out_channels
+    words = "{} frames of {}x{} in {} channels".format
+    return "" if video == network else f"a video of {words(*video)}, but a network for {words(*network)}"
 
 
 def _payload(sections: Sequence[Section], kind: SectionKind) -> bytes:
