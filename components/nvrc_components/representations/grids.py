@@ -52,28 +52,35 @@ class TemporalGrid(nn.Module):
     """
 
     grid: nn.Parameter
+    low: Tensor
+    high: Tensor
+    weight: Tensor
 
     def __init__(self, slices: int, total: int, shape: Sequence[int]) -> None:
         super().__init__()
         self.slices = slices
         self.total = total
         self.grid = nn.Parameter(torch.empty(slices, *shape).uniform_(-INIT_RANGE, INIT_RANGE))
+        table = time_taps(torch.arange(total), slices, total)  # looked up, not recomputed: many small operators
+        self.register_buffer("low", table.low, persistent=False)
+        self.register_buffer("high", table.high, persistent=False)
+        self.register_buffer("weight", table.weight, persistent=False)
 
     def window(self, frames: Sequence[int] | Tensor) -> tuple[int, int]:
         """Start and stop of the slices that these frames touch.
 
         Shape: ``frames`` any number of frame numbers, at least one.
         """
-        taps = time_taps(torch.as_tensor(frames, dtype=torch.int64), self.slices, self.total)
-        return int(taps.low.min()), int(taps.high.max()) + 1
+        index = torch.as_tensor(frames, dtype=torch.int64, device=self.low.device)
+        return int(self.low[index].min()), int(self.high[index].max()) + 1
 
     def taps(self, frames: Tensor) -> TimeTaps:
         """The slices to blend, numbered within whatever ``grid`` holds now: the whole or the window."""
-        taps = time_taps(frames, self.slices, self.total)
-        if self.grid.shape[0] == self.slices:
-            return taps
-        start = taps.low.min()
-        return TimeTaps(taps.low - start, taps.high - start, taps.weight)
+        low, high = self.low[frames], self.high[frames]
+        if self.grid.shape[0] != self.slices:
+            start = low.min()
+            low, high = low - start, high - start
+        return TimeTaps(low, high, self.weight[frames])
 
     def forward(self, frames: Tensor) -> Tensor:
         """Slices at the times of the frames.

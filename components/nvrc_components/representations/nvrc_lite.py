@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nvrc_components.representations.grids import FeatureGrid, LocalGrid, TemporalGrid
 from nvrc_components.representations.nvrc_lite_config import NvrcLiteConfig, nvrc_lite_config
-from nvrc_components.representations.patches import PatchPlan, Region, StagePlan, plan_axis, take
+from nvrc_components.representations.patches import AxisPlans, Region, StagePlan, plan_axis, take
 from nvrc_components.representations.pointwise import pointwise
 from nvrc_components.representations.stage import Stage
 from nvrc_components.representations.stem import Stem
@@ -58,22 +58,25 @@ class NvrcLite(nn.Module):
         Shape: ``frames`` (B,) int64, in any order, repeats allowed -> (B, C, H, W), or (B, C, h, w) with a
         region; values in [0, 1].
         """
-        plan = None if region is None else self._plan(region)
-        x = self.stem(frames)
-        for i, stage in enumerate(self.stages):
-            x = stage(x, frames, None if plan is None else plan.stages[i])
-        x = torch.sigmoid(pointwise(x, self.head.weight, self.head.bias))
-        if plan is not None:
-            x = take(x, plan.rows, plan.columns)
-        return x.permute(0, 3, 1, 2)
+        if region is None:
+            x = self.stem(frames)
+            for stage in self.stages:
+                x = stage(x, frames, None)
+            return self._colours(x).permute(0, 3, 1, 2)
+        rows, columns = self._plan(region)
+        x = self.stem(frames, (rows.base, columns.base))
+        for stage, *plan in zip(self.stages, rows.stages, columns.stages, strict=True):
+            x = stage(x, frames, StagePlan(*plan))
+        return self._colours(take(x, rows.asked, columns.asked)).permute(0, 3, 1, 2)
 
-    def _plan(self, region: Region) -> PatchPlan:
+    def _colours(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(pointwise(x, self.head.weight, self.head.bias))
+
+    def _plan(self, region: Region) -> tuple[AxisPlans, AxisPlans]:
         config = self.config
         heights, widths = zip(*config.sizes(), strict=True)
-        rows, last_rows = plan_axis(region.tops, region.height, heights, config.depths, config.strides)
-        columns, last_columns = plan_axis(region.lefts, region.width, widths, config.depths, config.strides)
-        stages = [StagePlan(r, c) for r, c in zip(rows, columns, strict=True)]
-        return PatchPlan(stages, last_rows, last_columns)
+        rows = plan_axis(region.tops, region.height, heights, config.depths, config.strides)
+        return rows, plan_axis(region.lefts, region.width, widths, config.depths, config.strides)
 
 
 def _slices(config: NvrcLiteConfig, divisor: int) -> int:

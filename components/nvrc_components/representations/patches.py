@@ -47,15 +47,16 @@ class StagePlan(NamedTuple):
     columns: AxisPlan
 
 
-class PatchPlan(NamedTuple):
-    """Every stage, and where the asked pixels lie in the last stage's output.
+class AxisPlans(NamedTuple):
+    """All stages along one axis.
 
-    Shape: ``rows`` (B, height), ``columns`` (B, width).
+    Shape: ``base`` (B, n) positions to compute at the stem's resolution; ``stages`` one plan for each stage;
+    ``asked`` (B, count) where the asked pixels lie in the last stage's output.
     """
 
-    stages: list[StagePlan]
-    rows: Tensor
-    columns: Tensor
+    base: Tensor
+    stages: list[AxisPlan]
+    asked: Tensor
 
 
 def _low_needs(start: Tensor, count: int, depth: int, stride: int) -> tuple[Tensor, int]:
@@ -67,7 +68,7 @@ def _low_needs(start: Tensor, count: int, depth: int, stride: int) -> tuple[Tens
 
 def plan_axis(
     starts: Tensor, count: int, sizes: Sequence[int], depths: Sequence[int], strides: Sequence[int]
-) -> tuple[list[AxisPlan], Tensor]:
+) -> AxisPlans:
     """Plans one axis from the pixels asked back to the first stage's input.
 
     Args:
@@ -77,23 +78,69 @@ def plan_axis(
         depths: Blocks of each stage.
         strides: Upsampling factor of each stage.
 
-    Shape: ``starts`` (B,) -> one plan for each stage, and (B, count) positions in the last output.
+    Shape: ``starts`` (B,).
     """
+    device = starts.device
     spans: list[tuple[Tensor, int]] = [(starts, count)]
     for depth, stride in zip(reversed(depths), reversed(strides), strict=True):
         spans.insert(0, _low_needs(*spans[0], depth, stride))
+    low, length = spans[0]
+    base = (low[:, None] + torch.arange(length, device=device)).clamp(0, sizes[0] - 1)
+    fetch = torch.arange(length, device=device).expand_as(base)  # the stem computes just these positions
+    origin = low  # frame position of the first entry of the tensor that comes in
     plans = []
-    origin = torch.zeros_like(starts)  # the first stage's input is the whole frame
     for i, (depth, stride) in enumerate(zip(depths, strides, strict=True)):
         low, length = spans[i]
         trim = stride // 2
-        fetch = (low[:, None] + torch.arange(length, device=starts.device)).clamp(0, sizes[i] - 1)
+        if i > 0:
+            wanted = low[:, None] + torch.arange(length, device=device)
+            fetch = wanted.clamp(0, sizes[i] - 1) - origin[:, None]
         first = stride * low + trim
-        at = first[:, None] + torch.arange(stride * length - 2 * trim, device=starts.device)
+        at = first[:, None] + torch.arange(stride * length - 2 * trim, device=device)
         clamped = at.clamp(0, sizes[i + 1] - 1)
-        plans.append(AxisPlan(fetch - origin[:, None], clamped, (at == clamped).float(), trim))
+        plans.append(AxisPlan(fetch, clamped, (at == clamped).float(), trim))
         origin = first + depth * HALO
-    return plans, starts[:, None] - origin[:, None] + torch.arange(count, device=starts.device)
+    return AxisPlans(base, plans, starts[:, None] - origin[:, None] + torch.arange(count, device=device))
+
+
+class AxisBlend(NamedTuple):
+    """Bilinear resizing along one axis at chosen positions only, from a span of the smaller axis.
+
+    Shape: ``span`` (B, m) positions in the smaller axis, up to one beyond its ends; ``low``, ``high`` (B, n)
+    places within the span's inner part (without its first and last entry); ``weight`` (B, n) of ``high``.
+    """
+
+    span: Tensor
+    low: Tensor
+    high: Tensor
+    weight: Tensor
+
+
+def plan_blend(positions: Tensor, size: int, full: int) -> AxisBlend:
+    """Where ``positions`` of an axis of ``full`` entries lie in one of ``size`` (pixel centres aligned).
+
+    Shape: ``positions`` (B, n), rising along n.
+    """
+    source = ((2 * positions + 1) * size - full).clamp(min=0)
+    low = torch.div(source, 2 * full, rounding_mode="floor")
+    weight = (source - low * (2 * full)).float() / (2 * full)
+    start = low[:, :1]
+    count = (positions.shape[1] - 1) * size // full + 3  # the last position's low, high, and a rounding step
+    span = start - HALO + torch.arange(count + 2 * HALO, device=positions.device)
+    high = (low + 1).clamp(max=size - 1)
+    return AxisBlend(span, low - start, high - start, weight)
+
+
+def blend(x: Tensor, rows: AxisBlend, columns: AxisBlend) -> Tensor:
+    """Resizes spans to the positions they were planned for.
+
+    Shape: ``x`` (B, h, w, C), the spans' inner parts -> (B, n, m, C).
+    """
+    samples = torch.arange(x.shape[0], device=x.device)[:, None]
+    x = torch.lerp(x[samples, rows.low], x[samples, rows.high], rows.weight[:, :, None, None].to(x.dtype))
+    x = x.transpose(1, 2)
+    weight = columns.weight[:, :, None, None].to(x.dtype)
+    return torch.lerp(x[samples, columns.low], x[samples, columns.high], weight).transpose(1, 2)
 
 
 def take(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvrc_components.representations.grids import FeatureGrid
+from nvrc_components.representations.patches import AxisBlend, blend, plan_blend
 
 TAPS = 3  # frames the temporal convolution sees: the previous, this one, the next
 
@@ -31,6 +32,19 @@ class StemLevel(nn.Module):
         if x.shape[-2:] == size:
             return x
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+    def crop(self, frames: Tensor, rows: AxisBlend, columns: AxisBlend) -> Tensor:
+        """The same at the planned positions only.
+
+        Shape: ``frames`` (N,), plans for N samples -> (N, c_out, n, m).
+        """
+        height, width = self.features.grid.shape[-2:]
+        at = rows.span.clamp(0, height - 1), columns.span.clamp(0, width - 1)
+        x = self.features.crop(frames, *at)
+        inside = (at[0] == rows.span)[:, :, None] & (at[1] == columns.span)[:, None, :]
+        x = (x * inside[..., None]).permute(0, 3, 1, 2)
+        x = F.conv2d(x, self.conv.weight, self.conv.bias)
+        return blend(x.permute(0, 2, 3, 1), rows, columns).permute(0, 3, 1, 2)
 
 
 class TemporalConv(nn.Module):
@@ -83,13 +97,24 @@ class Stem(nn.Module):
         taps = torch.arange(-1, TAPS - 1, device=frames.device)
         return (frames + taps[:, None]).clamp(0, self.total - 1).flatten()
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """First feature map of each frame.
+    def forward(self, frames: Tensor, positions: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """First feature map of each frame, whole or at chosen rows and columns of each sample.
 
-        Shape: ``frames`` (B,) -> (B, h, w, channels).
+        Shape: ``frames`` (B,), ``positions`` (B, n) and (B, m) -> (B, h, w, channels) or (B, n, m, channels).
         """
         around = self.neighbours(frames)
-        x = self.levels[0](around, self.size)
-        for level in self.levels[1:]:
-            x = x + level(around, self.size)
-        return self.temporal(x.unflatten(0, (TAPS, -1)))  # type: ignore[no-any-return]
+        parts = [self._level(level, around, positions) for level in self.levels]
+        x = parts[0]
+        for part in parts[1:]:
+            x = x + part
+        return self.temporal(x.reshape(TAPS, -1, *x.shape[1:]))  # type: ignore[no-any-return]
+
+    def _level(self, level: nn.Module, around: Tensor, positions: tuple[Tensor, Tensor] | None) -> Tensor:
+        assert isinstance(level, StemLevel)
+        if positions is None:
+            return level(around, self.size)  # type: ignore[no-any-return]
+        plans = (
+            plan_blend(at.repeat(TAPS, 1), small, full)
+            for at, small, full in zip(positions, level.features.grid.shape[-2:], self.size, strict=True)
+        )
+        return level.crop(around, *plans)
