@@ -1,0 +1,73 @@
+"""The golden file means the same under every setting of the machine."""
+
+import hashlib
+import json
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from nvrc_components import load, save
+from tests.golden.make import FILE, FORMAT, HASHES, hashes
+
+EXPECTED = json.loads(HASHES.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def threads(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    yield
+    torch.set_default_dtype(before)
+
+
+@contextmanager
+def matmul_precision(name):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+SETTINGS = {
+    "one thread": lambda: threads(1),
+    "two threads": lambda: threads(2),
+    "no mkldnn": lambda: torch.backends.mkldnn.flags(enabled=False),
+    "float64": lambda: default_dtype(torch.float64),
+    "bfloat16 products": lambda: matmul_precision("medium"),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "inference mode": torch.inference_mode,
+}
+
+
+def test_the_file_is_the_committed_one():
+    data = FILE.read_bytes()
+    assert len(data) == EXPECTED["bytes"]
+    assert hashlib.sha256(data).hexdigest() == EXPECTED["file"]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_symbols_and_parameters_are_pinned(name):
+    with SETTINGS[name]():
+        found = hashes(load(FILE).compressed)
+    assert found == {"symbols": EXPECTED["symbols"], "parameters": EXPECTED["parameters"]}
+
+
+def test_encoding_what_was_decoded_gives_the_file_again(tmp_path):
+    video = load(FILE)
+    assert video.format == FORMAT
+    save(video.compressed, FORMAT, tmp_path / "again.nvrc")
+    assert (tmp_path / "again.nvrc").read_bytes() == FILE.read_bytes()
+
+
+def test_the_file_decodes_to_frames():
+    frames = list(load(FILE).frames(7))
+    assert [frame.shape for frame in frames] == [(1, 3, 50, 45)] * 2
