@@ -3,13 +3,20 @@
 import hashlib
 import json
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from nvrc_components import load, save
+from nvrc_components import coding, load, save
+from nvrc_components.bitstream import Header, read_container
+from nvrc_components.representations.registry import build
+from tests.golden import reference
 from tests.golden.make import FILE, FORMAT, HASHES, hashes
 
+TABLES = Path(coding.__file__).parent / "tables.npz"
 EXPECTED = json.loads(HASHES.read_text(encoding="utf-8"))
 
 
@@ -71,3 +78,20 @@ def test_encoding_what_was_decoded_gives_the_file_again(tmp_path):
 def test_the_file_decodes_to_frames():
     frames = list(load(FILE).frames(7))
     assert [frame.shape for frame in frames] == [(1, 3, 50, 45)] * 2
+
+
+def test_a_decoder_written_from_the_specification_reads_the_same_symbols():
+    sections = {section.label: section.payload for section in read_container(FILE)}
+    header = Header.from_bytes(sections.pop("header"))
+    side, names = sections.pop("side"), list(sections)
+    parameters = []
+    for name, tensor in build(header.representation, header.configuration).named_parameters():
+        number = next(i for i, group in enumerate(header.groups) if fnmatchcase(name, group.pattern))
+        group = header.groups[number]
+        quantizer, model = group.quantizer, group.entropy_model
+        configurations = group.quantizer_configuration, group.entropy_configuration
+        parameters.append((tuple(tensor.shape), names[number], quantizer, configurations[0], model, configurations[1]))
+    digest = hashlib.sha256()
+    for symbols in reference.decode(reference.Tables(TABLES), side, sections, parameters):
+        digest.update(np.ascontiguousarray(symbols.astype("<i8")).tobytes())
+    assert digest.hexdigest() == EXPECTED["symbols"]
