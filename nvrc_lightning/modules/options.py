@@ -14,7 +14,7 @@ class LearningRates:
         weight_decay: L2 on the network's parameters of two or more dimensions.
     """
 
-    grids: float = 2e-2
-    network: float = 4e-3
-    codec: float = 1e-2
+    grids: float = 5e-2
+    network: float = 1e-2
+    codec: float = 5e-2
     weight_decay: float = 0.0
