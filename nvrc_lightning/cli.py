@@ -52,7 +52,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"nvrc: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"nvrc: interrupted; {interrupt or 'nothing was written'}", file=sys.stderr)
+        print(f"nvrc: interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except SystemExit as request:  # argument parsers end this way after printing help or a configuration
         return request.code if isinstance(request.code, int) else 0

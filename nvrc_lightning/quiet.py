@@ -11,10 +11,12 @@ _NOISE = (
     r".*does not have many workers.*",
     # A short clip has few steps in an epoch; the last values of an epoch are logged all the same.
     r"The number of training batches .* is smaller than the logging interval.*",
-    # Lightning's own use of a torch interface that was renamed.
+    # Lightning's use of a torch interface that was renamed.
     r".*treespec, LeafSpec.*",
     # A run goes on in the folder that its checkpoint lies in only if it is told to.
     r"Checkpoint directory .* exists and is not empty.*",
+    # A resumed run gets a folder of its own, and its checkpoints with it.
+    r"The dirpath has changed from .*",
     # A device that is there but not used was not asked for.
     r"GPU available but not used.*",
     # Our sampler is a DistributedSampler of our own on purpose, and frames are few enough to be scored unevenly.
@@ -31,5 +33,5 @@ def silence() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
-    # Read by processes that a distributed run starts.
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # Lightning calls interfaces of its parser that have newer names; read by processes it starts, too.
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")

@@ -1,5 +1,6 @@
 """`nvrc fit`, `validate`, `test` and `predict`: Lightning's own command line, with this package's manners."""
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Any, NoReturn, cast
 from zipfile import is_zipfile
 
 import lightning
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -151,7 +153,7 @@ class NvrcCLI(LightningCLI):
         """
         try:
             super().instantiate_classes()
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, MisconfigurationException, ModuleNotFoundError) as error:
             raise InputError(explain(str(error))) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
@@ -169,6 +171,7 @@ class NvrcCLI(LightningCLI):
             KeyboardInterrupt: with how to resume.
             InputError: the checkpoint is of another network, or the devices asked for are not there.
         """
+        self._check_before_run()
         try:
             super()._run_subcommand(subcommand)
         except SystemExit:
@@ -184,6 +187,20 @@ class NvrcCLI(LightningCLI):
             raise InputError(
                 f"{path}: holds another network than this configuration makes; use the config.yaml of its run"
             ) from error
+
+    def _check_before_run(self) -> None:
+        """Find out what cannot work before the logger makes a folder for the run.
+
+        Raises:
+            InputError: the video cannot be read, the network does not fit it, or the run's folder cannot be made.
+        """
+        self.datamodule.setup()
+        with torch.random.fork_rng(devices=[]):
+            self.model.network.build(self.datamodule.video.format)
+        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+        place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not (place.is_dir() and os.access(place, os.W_OK)):
+            raise InputError(f"{folder}: cannot be written; choose another folder with --trainer.logger.save_dir")
 
 
 def _resume_hint(checkpoint: Path | None) -> str:

@@ -59,6 +59,11 @@ class BitstreamExport(Callback):
         self._mark = time.perf_counter()
         self._device = torch.device("cpu")
 
+    @property
+    def state_key(self) -> str:
+        """Tells several exports of a run apart in a checkpoint."""
+        return self._generate_state_key(path=self.path)
+
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         """Settle where the file goes, on every rank, as Lightning demands.
 

@@ -37,7 +37,11 @@ class RateSteps(Callback):
         if trainer.global_step % self.every:
             return
         (optimizer,) = trainer.optimizers
-        optimizer.zero_grad()
-        torch.autograd.backward(pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor))
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        rate = pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor)
+        # Not backward(): DDP would count these gradients to the next distortion step.
+        gradients = torch.autograd.grad(rate, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
         optimizer.step()
         optimizer.zero_grad()

@@ -1,0 +1,143 @@
+"""What the program says when it is asked for help or given something it cannot use."""
+
+import subprocess
+import sys
+
+import pytest
+
+from nvrc_lightning.cli import COMMANDS, main
+from nvrc_lightning.option_errors import explain
+from tests.lightning.helpers import TINY, files_in
+
+
+def one_line(capsys, *words):
+    """Run the program, which must refuse with one line on stderr and nothing on stdout; return the line."""
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("nvrc: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_help_lists_every_command_without_loading_torch():
+    code = "import sys; from nvrc_lightning.cli import main; main(['--help']); print(sorted(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    *shown, modules = out.splitlines()
+    assert not any(f"'{name}'" in modules for name in ("torch", "lightning", "numpy", "jsonargparse"))
+    for name, command in COMMANDS.items():
+        assert any(line.split()[:1] == [name] and command.summary in line for line in shown)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("nvrc 0.")
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert "usage: nvrc" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["encdoe"], "unknown command 'encdoe'; did you mean 'encode'?"),
+        (["fit"], "fit needs a recipe, such as --config nvrc_lite"),
+        (["fit", "--config"], "--config needs a recipe after it"),
+        (["fit", "--config", "nvrc_lit"], "nvrc_lit: no such recipe or file; did you mean 'nvrc_lite'?"),
+        (["decode", "a.nvrc"], "the following arguments are required: OUT"),
+        (["decode", "a.nvrc", "b", "--forse"], "unrecognized arguments: --forse; did you mean '--force'"),
+        (["decode", "a.nvrc", "b", "--frames", "x"], "frames 'x' is not start:stop"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--device", "tpu"], "device 'tpu' is not auto, cpu, cuda"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["encode", "bunny", "{tmp}/none/a.nvrc"], "does not exist; create it first"),
+        (["encode", "{tmp}/none.mp4", "{tmp}/a.nvrc"], "none.mp4: no such file"),
+        (["info", "none.nvrc"], "none.nvrc: cannot be read (No such file or directory)"),
+    ],
+)
+def test_mistakes_in_commands(words, expected, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert expected in one_line(capsys, *(word.format(tmp=tmp_path) for word in words))
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--model.lmda=3", "--model.lmda: VideoCodec has no option 'lmda'; did you mean 'lmbda'?"),
+        ("--model.lmbda=x", "--model.lmbda: expects float, not 'x'"),
+        ("--model.network.sise=s", "NvrcLiteNetwork has no option 'sise'; did you mean 'size'?"),
+        ("--model.network.size=xxl", "'xxl' is not one of auto"),
+        ("--model.network=NvrcLit", "unknown class 'NvrcLit'; did you mean 'NvrcLiteNetwork'?"),
+        ("--model.rates.gridd=1", "no option 'rates.gridd'; did you mean 'rates.grids'"),
+        ("--data.pth=x", "VideoDataModule has no option 'pth'; did you mean 'path' or 'patch'?"),
+        ("--data.path=nothing.mp4", "nothing.mp4: no such file"),
+        ("--data.frames=abc", "frames 'abc' is not start:stop"),
+        ("--data.raw.widht=3", "no option 'raw.widht'; did you mean 'raw.width'"),
+        ("--data.patch=[900,900]", "patch 900x900 does not fit the frame of 48x64"),
+        ("--data.size=[64]", "--data.size: Expected a tuple with 2 elements. Got value: [64]"),
+        ("--trainer.max_epocs=1", "unknown option 'trainer.max_epocs'; did you mean 'trainer.max_epochs'"),
+        ("--trainer.max_epochs=a", "--trainer.max_epochs: expects int, not 'a'"),
+        ("--trainer.callbacks+=RateStep", "--trainer.callbacks: unknown class 'RateStep'; did you mean 'RateSteps'?"),
+        ("--trainer.logger=CSVLoger", "--trainer.logger: unknown class 'CSVLoger'; did you mean 'CSVLogger'"),
+        ("--trainer.accelerator=tpu", "torch_xla"),
+        ("--foo=1", "unknown option 'foo'"),
+    ],
+)
+def test_mistakes_in_options(option, expected, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert expected in one_line(capsys, "fit", *TINY, option)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model: {class_path: VideoCodec, init_args: {lmda: 3}}", "did you mean 'lmbda'?"),
+        ("trainer: {max_epoch: 3}", "unknown option 'trainer.max_epoch'; did you mean 'trainer.max_epochs'"),
+        ("trainer: {callbacks: [{class_path: RateSteps, init_args: {evry: 8}}]}", "did you mean 'every'?"),
+        ("trainer: {callbacks: [{class_path: RateSteps, init_args: {every: 0}}]}", "every is 0"),
+        ("model: {init_args: {groups: [{nam: all}]}}", "Group has no option 'nam'; did you mean 'name'?"),
+        (
+            'model: {init_args: {groups: [{name: a, pattern: "*", quantizer: Tensor, entropy_model: GaussianPrior}]}}',
+            "--model.groups.quantizer: unknown class 'Tensor'",
+        ),
+        ("trainer: [", "Problems parsing config"),
+    ],
+)
+def test_mistakes_in_recipes(text, expected, tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert expected in one_line(capsys, "fit", *TINY, f"--config={tmp_path / 'mine.yaml'}")
+
+
+def test_defects_keep_their_traceback(monkeypatch):
+    def broken(path):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("nvrc_lightning.info.describe", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["info", "x.nvrc"])
+
+
+def test_ctrl_c_outside_training(monkeypatch, capsys):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nvrc_lightning.info.describe", interrupted)
+    assert main(["info", "x.nvrc"]) == 130
+    assert capsys.readouterr().err == "nvrc: interrupted; nothing was written\n"
+
+
+def test_both_names_are_the_same_program():
+    from importlib.metadata import entry_points
+
+    scripts = {entry.name: entry.value for entry in entry_points(group="console_scripts")}
+    assert scripts["nvrc"] == scripts["LightningCLI"] == "nvrc_lightning.cli:main"
+
+
+def test_explain_leaves_plain_messages_alone():
+    assert (
+        explain("every is 0; a rate step comes after one or more") == "every is 0; a rate step comes after one or more"
+    )

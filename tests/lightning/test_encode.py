@@ -1,0 +1,69 @@
+"""`encode`: one call from a video to a file."""
+
+import os
+
+import pytest
+
+from nvrc_lightning.cli import main
+from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.decode import decode
+from nvrc_lightning.encode import encode
+from nvrc_lightning.info import describe
+from tests.lightning.helpers import TINY, files_in
+
+
+def test_encode_then_decode(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = encode("bunny", "a.nvrc", epochs=1, frames="0:3", lmbda=2, options=TINY[2:])
+    assert files_in(tmp_path) == ["a.nvrc"]
+    assert result.rate.file_bytes == os.stat("a.nvrc").st_size
+    assert result.codec == "NvrcLite lambda 2"
+    fmt = decode("a.nvrc", "a.mkv", device="cpu")
+    assert (fmt.frames, fmt.height, fmt.width) == (3, 48, 64)
+    assert read_video("a.mkv").format.frames == 3
+    assert describe("a.nvrc").format.frames == 3
+
+
+def test_encode_by_the_program(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--epochs=1", "--frames=0:2", "--size=xxs", "--device=cpu", "--seed=3", "--lambda=2"]
+    assert main(["encode", "bunny", "a.nvrc", *words]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.endswith("wrote a.nvrc\n")
+    assert main(["encode", "bunny", "a.nvrc", *words]) == 2
+    assert main(["encode", "bunny", "a.nvrc", "--force", *words]) == 0
+    assert files_in(tmp_path) == ["a.nvrc"]
+
+
+def test_interrupted_encoding_leaves_nothing(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt("go on with: a checkpoint that is gone")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nvrc_lightning.encode.train", interrupted)
+    assert main(["encode", "bunny", "a.nvrc"]) == 130
+    assert "nothing was written; 'nvrc fit' keeps checkpoints" in capsys.readouterr().err
+    assert files_in(tmp_path) == []
+
+
+def test_other_options_reach_the_recipe(tmp_path, monkeypatch):
+    seen = []
+
+    def refuse(words):
+        seen.extend(words)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nvrc_lightning.encode.train", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        encode("in.mp4", tmp_path / "a.nvrc", seed=5, device="cuda:1", size="s", options=("--data.batch_size=2",))
+    for word in (
+        "--data.path=in.mp4",
+        "--seed_everything=5",
+        "--data.seed=5",
+        "--trainer.accelerator=gpu",
+        "--trainer.devices=[1]",
+        "--model.network.size=s",
+        "--data.batch_size=2",
+    ):
+        assert word in seen

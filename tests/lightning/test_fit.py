@@ -1,0 +1,118 @@
+"""From a video to a file and back, by way of the program."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from nvrc_components.bitstream.video_file import load
+from nvrc_lightning.cli import main
+from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.evaluation.result import Result
+from nvrc_lightning.info import describe
+from tests.lightning.helpers import TINY, fit
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def file(run):
+    return run / "video.nvrc"
+
+
+def test_result_is_of_the_file(run, file):
+    result = Result.from_json(run / "result.json")
+    assert result.rate.file_bytes == os.stat(file).st_size
+    assert sum(result.rate.sections.values()) == result.rate.file_bytes - 11
+    assert result.rate.pixels == 4 * 64 * 48
+    assert result.scores.frames == 4
+    assert list(result.cost.encode_seconds) == [
+        "setup",
+        "soft rounding",
+        "quant-noise",
+        "entropy fit",
+        "coding",
+        "verification",
+    ]
+    assert result.run.seed == 0
+    assert result.cost.parameters == sum(p.numel() for p in load(file).compressed.module.parameters())
+    assert result.cost.macs_per_pixel > 0
+    assert json.loads((run / "result.json").read_text())["rate"]["bpp"] == pytest.approx(result.rate.bpp)
+
+
+@pytest.mark.parametrize("output", ["video.y4m", "video.mkv", "pictures"])
+def test_decode_writes_every_kind(file, tmp_path, output):
+    assert main(["decode", str(file), str(tmp_path / output)]) == 0
+    video = read_video(tmp_path / output)
+    assert (video.format.frames, video.format.height, video.format.width) == (4, 48, 64)
+
+
+def test_decode_gives_the_frames_of_the_file(file, tmp_path):
+    assert main(["decode", str(file), str(tmp_path / "pictures"), "--device", "cpu"]) == 0
+    decoded = torch.cat([frame for frame in load(file).frames() if isinstance(frame, torch.Tensor)])
+    assert torch.equal(read_video(tmp_path / "pictures").rgb(), decoded)
+
+
+def test_decode_some_frames(file, tmp_path):
+    assert main(["decode", str(file), str(tmp_path / "all")]) == 0
+    assert main(["decode", str(file), str(tmp_path / "some"), "--frames", "1:3"]) == 0
+    whole, part = read_video(tmp_path / "all").rgb(), read_video(tmp_path / "some").rgb()
+    assert torch.equal(part, whole[1:3])
+
+
+def test_info_adds_up(file, capsys):
+    description = describe(file)
+    assert sum(section.size for section in description.sections) == os.stat(file).st_size
+    assert sum(section.share for section in description.sections) == pytest.approx(1)
+    *parts, total = description.parts
+    assert sum(section.parameters for section in description.sections) == total.parameters
+    assert sum(part.macs_per_pixel for part in parts) == pytest.approx(total.macs_per_pixel)
+    assert main(["info", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert all(section.name in printed for section in description.sections)
+    assert "64x48" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_a_fit_says_nothing_but_its_own(tmp_path, capfd, recwarn):
+    fit(tmp_path)
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert not [str(warning.message) for warning in recwarn if "treespec" not in str(warning.message)]
+    for noise in ("Warning", "warning", "GPU", "TPU", "Tip", "Seed set", "max_epochs"):
+        assert noise not in out
+    assert "PSNR-RGB" in out
+    assert "video.nvrc" in out
+
+
+def test_a_second_run_gets_a_folder_of_its_own(tmp_path):
+    first, second = fit(tmp_path), fit(tmp_path)
+    assert (first.name, second.name) == ("version_0", "version_1")
+    assert (first / "video.nvrc").read_bytes() == (second / "video.nvrc").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_checkpoints_can_be_scored(run, command, capsys):
+    checkpoint = run / "checkpoints" / "last.ckpt"
+    assert main([command, "--ckpt_path", str(checkpoint)]) == 0
+    if command != "predict":
+        assert "psnr" in capsys.readouterr().out
+
+
+def test_options_beat_recipes_wherever_they_stand(capsys):
+    assert main(["fit", "--model.lmbda=16", "--data.path=my.mp4", *TINY, "--print_config"]) == 0
+    printed = capsys.readouterr().out
+    assert "lmbda: 16.0" in printed
+    assert "path: my.mp4" in printed
+
+
+def test_callbacks_can_be_added(capsys):
+    words = ["--trainer.callbacks+=Preview", "--trainer.callbacks.every_n_epochs=7", *TINY, "--print_config"]
+    assert main(["fit", *words]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("stages.Stages") < printed.index("preview.Preview")
+    assert "every_n_epochs: 7" in printed

@@ -1,0 +1,95 @@
+"""A run that was interrupted and goes on."""
+
+import os
+import signal
+
+import pytest
+import yaml
+from lightning.pytorch.callbacks import Callback
+
+from nvrc_lightning.cli import main
+from nvrc_lightning.training import NvrcCLI
+from tests.lightning.helpers import TINY, checkpoint, differences, fit, latest
+
+
+class PressCtrlC(Callback):
+    """Does so in the middle of a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    def after(step):
+        original = NvrcCLI.instantiate_trainer
+
+        def instantiate_trainer(self, **kwargs):
+            trainer = original(self, **kwargs)
+            trainer.callbacks.insert(0, PressCtrlC(step))
+            return trainer
+
+        monkeypatch.setattr(NvrcCLI, "instantiate_trainer", instantiate_trainer)
+
+    yield after
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("step", [2, 5])  # in the middle of a stage and of an epoch; step 4 ends an epoch
+def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, step):
+    whole = fit(tmp_path / "whole")
+    interrupt(step)
+    assert main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path / 'parts'}"]) == 130
+    monkeypatch.undo()
+    first = latest(tmp_path / "parts")
+    saved = first / "checkpoints" / "last.ckpt"
+    assert f"nvrc fit --ckpt_path {saved}" in capsys.readouterr().err
+    assert checkpoint(first)["global_step"] == step + 1
+    assert not (first / "video.nvrc").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert main(["fit", "--ckpt_path", str(saved)]) == 0
+    ours, theirs = checkpoint(latest(tmp_path / "parts")), checkpoint(whole)
+    assert differences(ours["state_dict"], theirs["state_dict"]) == []
+    assert differences(ours["optimizer_states"], theirs["optimizer_states"]) == []
+    assert (latest(tmp_path / "parts") / "video.nvrc").read_bytes() == (whole / "video.nvrc").read_bytes()
+
+
+def test_explicit_options_beat_the_checkpoint(tmp_path):
+    first = fit(tmp_path)
+    saved = first / "checkpoints" / "last.ckpt"
+    words = ["--model.lmbda=0.9", "--model.rates.network=1e-5", "--trainer.max_epochs=3", f"--ckpt_path={saved}"]
+    second = fit(tmp_path, *words)
+    config = yaml.safe_load((second / "config.yaml").read_text())
+    assert config["model"]["init_args"]["lmbda"] == 0.9
+    groups = checkpoint(second)["optimizer_states"][0]["param_groups"]
+    assert [group["peak_lr"] for group in groups] == [0.02, 1e-5, 1e-5, 0.01]
+    assert "lambda 0.9" in (second / "result.json").read_text()
+
+
+def test_checkpoints_hold_plain_data_and_no_hyper_parameters(tmp_path):
+    state = checkpoint(fit(tmp_path))  # loaded with weights_only
+    assert "hyper_parameters" not in state
+    assert "datamodule_hyper_parameters" not in state
+
+
+def test_a_checkpoint_of_another_network_is_one_line(tmp_path, capsys):
+    saved = fit(tmp_path) / "checkpoints" / "last.ckpt"
+    capsys.readouterr()
+    assert main(["fit", *TINY, "--model.network.size=xs", f"--ckpt_path={saved}"]) == 2
+    error = capsys.readouterr().err
+    assert "holds another network" in error
+    assert error.count("\n") == 1
+
+
+def test_no_checkpoint(tmp_path, capsys):
+    assert main(["fit", *TINY, "--ckpt_path=nowhere.ckpt"]) == 2
+    assert capsys.readouterr().err == "nvrc: error: nowhere.ckpt: no such checkpoint\n"
+    (tmp_path / "bad.ckpt").write_bytes(b"PK\x03\x04 not quite")
+    assert main(["fit", *TINY, f"--ckpt_path={tmp_path / 'bad.ckpt'}"]) == 2
+    assert "not a checkpoint" in capsys.readouterr().err
+    assert main(["fit", f"--ckpt_path={tmp_path / 'bad.ckpt'}"]) == 2
+    assert "no config.yaml beside it" in capsys.readouterr().err
