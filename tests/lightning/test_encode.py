@@ -1,6 +1,6 @@
 """`encode`: one call from a video to a file."""
 
-import os
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_encode_then_decode(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = encode("bunny", "a.nvrc", epochs=1, frames="0:3", lmbda=2, options=TINY[2:])
     assert files_in(tmp_path) == ["a.nvrc"]
-    assert result.rate.file_bytes == os.stat("a.nvrc").st_size
+    assert result.rate.file_bytes == Path("a.nvrc").stat().st_size
     assert result.codec == "NvrcLite lambda 2"
     fmt = decode("a.nvrc", "a.mkv", device="cpu")
     assert (fmt.frames, fmt.height, fmt.width) == (3, 48, 64)

@@ -1,7 +1,6 @@
 """From a video to a file and back, by way of the program."""
 
 import json
-import os
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ def file(run):
 
 def test_result_is_of_the_file(run, file):
     result = Result.from_json(run / "result.json")
-    assert result.rate.file_bytes == os.stat(file).st_size
+    assert result.rate.file_bytes == file.stat().st_size
     assert sum(result.rate.sections.values()) == result.rate.file_bytes - 11
     assert result.rate.pixels == 4 * 64 * 48
     assert result.scores.frames == 4
@@ -66,7 +65,7 @@ def test_decode_some_frames(file, tmp_path):
 
 def test_info_adds_up(file, capsys):
     description = describe(file)
-    assert sum(section.size for section in description.sections) == os.stat(file).st_size
+    assert sum(section.size for section in description.sections) == file.stat().st_size
     assert sum(section.share for section in description.sections) == pytest.approx(1)
     *parts, total = description.parts
     assert sum(section.parameters for section in description.sections) == total.parameters

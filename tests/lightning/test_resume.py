@@ -61,12 +61,13 @@ def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, 
 def test_explicit_options_beat_the_checkpoint(tmp_path):
     first = fit(tmp_path)
     saved = first / "checkpoints" / "last.ckpt"
-    words = ["--model.lmbda=0.9", "--model.rates.network=1e-5", "--trainer.max_epochs=3", f"--ckpt_path={saved}"]
+    words = ["--model.lmbda=0.9", "--model.rates.network=1e-5", "--model.rates.grids=2e-5", "--model.rates.codec=3e-5"]
+    words += ["--trainer.max_epochs=3", f"--ckpt_path={saved}"]
     second = fit(tmp_path, *words)
     config = yaml.safe_load((second / "config.yaml").read_text())
     assert config["model"]["init_args"]["lmbda"] == 0.9
     groups = checkpoint(second)["optimizer_states"][0]["param_groups"]
-    assert [group["peak_lr"] for group in groups] == [0.02, 1e-5, 1e-5, 0.01]
+    assert [group["peak_lr"] for group in groups] == [2e-5, 1e-5, 1e-5, 3e-5]
     assert "lambda 0.9" in (second / "result.json").read_text()
 
 
