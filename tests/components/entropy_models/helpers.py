@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
+from nvrc_components.entropy_models import OctreeContext
 from nvrc_components.side import sides_of
 
 ZERO = torch.zeros(())
@@ -23,6 +24,10 @@ def randomised(model, seed=0, spread=0.7):
     for side in sides_of([model]):
         side.value.data.copy_(torch.randn(side.value.shape, generator=generator) * spread)
     return model
+
+
+def octree(shape, passes=10, width=4, block=(16, 8, 8), seed=0):
+    return randomised(OctreeContext(torch.zeros(shape), block, passes, width), seed)
 
 
 def laplacian(shape, seed=0, scale=2.0):

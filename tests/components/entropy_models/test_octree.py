@@ -1,6 +1,5 @@
 """The octree: what is seen when, that training and coding agree, and that its integers are exact."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +10,6 @@ from nvrc_components.entropy_models import ENTROPY_MODELS, GaussianPrior, Octree
 from nvrc_components.entropy_models.base import mean_integers, scale_indices
 from nvrc_components.entropy_models.octree import _fitted, _towers
 from nvrc_components.entropy_models.octree_layout import PARITIES, PASSES, layout_of, taps_of
-from nvrc_components.entropy_models.octree_network import magnitude, visible
 from nvrc_components.fitting import Coded, fit
 from nvrc_components.side import sides_of
 from tests.components.entropy_models.helpers import (
@@ -21,12 +19,9 @@ from tests.components.entropy_models.helpers import (
     decoded,
     encoded,
     laplacian,
+    octree,
     randomised,
 )
-
-
-def made(shape, passes=10, width=4, block=(16, 8, 8), seed=0):
-    return randomised(OctreeContext(torch.zeros(shape), block, passes, width), seed)
 
 
 def distributions(model, grid):
@@ -79,7 +74,7 @@ def test_taps_come_with_all_their_mirror_images_under_one_weight(passes, parity)
 @pytest.mark.parametrize("passes", PASSES)
 def test_perturbing_a_symbol_changes_no_distribution_of_the_same_or_an_earlier_pass(passes):
     shape = (17, 2, 9, 8)
-    model, grid = made(shape, passes), laplacian(shape)
+    model, grid = octree(shape, passes), laplacian(shape)
     order, means, scales, numbers, _ = distributions(model, grid)
     generator = torch.Generator().manual_seed(1)
     changed_later = 0
@@ -101,7 +96,7 @@ def test_perturbing_a_symbol_changes_no_distribution_of_the_same_or_an_earlier_p
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("width", [0, 4])
 def test_the_training_pass_is_the_coding_pass_and_symbols_round_trip(passes, shape, width):
-    model, grid = made(shape, passes, width), laplacian(shape)
+    model, grid = octree(shape, passes, width), laplacian(shape)
     _, means, scales, numbers, keep = distributions(model, grid)
     listener = Listener()
     model.encode(grid, ZERO, listener)
@@ -115,7 +110,7 @@ def test_the_training_pass_is_the_coding_pass_and_symbols_round_trip(passes, sha
 
 def test_blocks_do_not_look_at_each_other():
     shape = (20, 2, 17, 8)
-    model, grid = made(shape), laplacian(shape)
+    model, grid = octree(shape), laplacian(shape)
 
     def triples(part):
         listener = Listener()
@@ -151,93 +146,12 @@ def test_contexts_pay_off_on_grids_whose_neighbours_are_alike():
 
 def test_gradients_reach_every_parameter_and_the_symbols():
     shape = (17, 2, 9, 8)
-    model, grid = made(shape), laplacian(shape).requires_grad_()
+    model, grid = octree(shape), laplacian(shape).requires_grad_()
     model.bits(grid, ZERO).backward()
     assert (grid.grad != 0).float().mean() > 0.9
     for side in sides_of([model]):
         assert side.value.grad.isfinite().all()
         assert side.value.grad.abs().sum() > 0
-
-
-def settings():
-    """Yield ways to compute that must not change a byte."""
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        yield f"{count} threads"
-    torch.set_num_threads(threads)
-    with torch.backends.mkldnn.flags(enabled=False):
-        yield "no mkldnn"
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        yield "autocast"
-    torch.set_float32_matmul_precision("medium")
-    yield "medium precision"
-    torch.set_float32_matmul_precision(precision)
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield "float64 by default"
-    torch.set_default_dtype(default)
-
-
-def test_no_setting_of_the_machine_changes_a_byte_or_a_symbol():
-    shape = (17, 2, 25, 24)
-    model, grid = made(shape, width=16), laplacian(shape, scale=8.0)
-    data = encoded(model, grid)
-    for name in settings():
-        assert encoded(model, grid) == data, name
-        assert torch.equal(decoded(model, shape, data), grid), name
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("passes", PASSES)
-def test_declared_ranges_hold_so_that_float32_is_exact_in_any_order(passes, sign):
-    """Weights and symbols at their ends: partial sums, counted in units of their lattices, stay below 2^24."""
-    model = made((16, 1, 8, 8), passes, 16)
-    for side in sides_of([model]):
-        side.value.data.fill_(100.0)
-        side.log2_step.data.fill_(-0.13)
-    model.network.hidden_weight.value.data.mul_(sign)
-    layout, weights = layout_of((16, 8, 8), passes), model.network.weights()
-    symbols = torch.full((layout.volume + 1, 6), 127.0)
-    magnitudes = torch.full_like(symbols, 7.0)
-    for phase in (phase for group in layout.passes for phase in group):
-        mean = weights.mean[phase.parity].abs().sum() * 64 * 127
-        first = weights.scale[phase.parity].abs().sum(1).max() * 1024 * 7 + weights.hidden_bias.abs().max() * 1024
-        second = weights.output[phase.parity].abs().sum() * 64 * 2047 + first + weights.bias.abs().max() * 1024
-        assert max(mean, first, second) < 1 << 24
-        exact = model.network(symbols.double(), magnitudes.double(), phase, model.network.weights(torch.float64))
-        single = model.network(symbols, magnitudes, phase, weights)
-        for a, b in zip(exact, single, strict=True):
-            assert torch.equal(a, b.double())
-
-
-@pytest.mark.parametrize("passes", PASSES)
-def test_sums_are_the_same_in_float64_and_in_any_order(passes):
-    model = made((16, 2, 8, 8), passes, 8, seed=3)
-    layout, weights = layout_of((16, 8, 8), passes), model.network.weights()
-    generator = torch.Generator().manual_seed(0)
-    towers = torch.randint(-127, 128, (layout.volume + 1, 10), generator=generator).float()
-    sizes = magnitude(towers)
-    for phase in (phase for group in layout.passes for phase in group):
-        count = len(phase.taps.offsets)
-        order = torch.randperm(count, generator=generator)
-        neighbours = phase.neighbours.view(count, -1)[order].flatten()
-        mean, scale = list(weights.mean), list(weights.scale)
-        mean[phase.parity], scale[phase.parity] = mean[phase.parity][:, order], scale[phase.parity][:, order]
-        permuted = replace(weights, mean=mean, scale=scale)
-        plain = model.network(towers, sizes, phase, weights)
-        other = model.network(towers, sizes, replace(phase, neighbours=neighbours), permuted)
-        exact = model.network(towers.double(), sizes.double(), phase, model.network.weights(torch.float64))
-        for a, b, c in zip(plain, other, exact, strict=True):
-            assert torch.equal(a, b)
-            assert torch.equal(a.double(), c)
-
-
-def test_magnitudes_follow_log2_between_integers_and_keep_nan():
-    values = torch.linspace(-127, 127, 5001)
-    torch.testing.assert_close(magnitude(values), torch.log2(1 + values.abs()), atol=0.1, rtol=0)
-    assert visible(torch.tensor([-1e30, 300.0, 5.0])).tolist() == [-127, 127, 5]
-    assert magnitude(torch.tensor(torch.nan)).isnan()
 
 
 @pytest.mark.parametrize(("block", "passes", "width"), [((16, 8, 8), 10, -1), ((3, 64, 1), 22, 16)])
