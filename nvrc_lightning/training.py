@@ -1,5 +1,6 @@
 """`nvrc fit`, `validate`, `test` and `predict`: Lightning's own command line, with this package's manners."""
 
+import errno
 import os
 import signal
 import threading
@@ -180,6 +181,13 @@ class NvrcCLI(LightningCLI):
             raise KeyboardInterrupt(_resume_hint(self.interruption.checkpoint)) from None
         except MisconfigurationException as error:
             raise InputError(str(error)) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            folder = self.trainer.log_dir or self.trainer.default_root_dir
+            raise InputError(
+                f"{folder}: cannot be written ({error.strerror}); what was saved before is whole"
+            ) from error
         except RuntimeError as error:
             if not str(error).startswith("Error(s) in loading state_dict"):
                 raise

@@ -145,15 +145,24 @@ def test_a_file_where_the_run_folder_should_be(tmp_path, capsys):
     assert "cannot be written" in error
 
 
-def test_no_space_leaves_no_part(file, tmp_path):
-    code = "import sys; from nvrc_lightning.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "decode", str(file), str(tmp_path / "out.y4m")]
+def with_little_space(size, *words):
+    """Run the program where no file can grow beyond a size, and return its only line on stderr."""
 
     def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
+    command = [sys.executable, "-m", "nvrc_lightning.cli", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_disk, check=False)
-    assert done.returncode == 2
-    assert "cannot be written" in done.stderr
+    assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_no_space_leaves_no_part(file, tmp_path):
+    assert "cannot be written" in with_little_space(4000, "decode", file, tmp_path / "out.y4m")
     assert files_in(tmp_path) == []
+
+
+def test_no_space_for_a_checkpoint(tmp_path):
+    assert "cannot be written" in with_little_space(30000, "fit", *TINY, f"--trainer.logger.save_dir={tmp_path}")
+    assert not any(name.endswith((".ckpt", ".nvrc")) for name in files_in(tmp_path))

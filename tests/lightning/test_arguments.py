@@ -1,0 +1,40 @@
+"""What is done to the words of `nvrc fit` before they are parsed."""
+
+import pytest
+
+from nvrc_components.errors import InputError
+from nvrc_lightning.arguments import prepare
+from nvrc_lightning.recipes import find_recipe
+
+RECIPE = str(find_recipe("nvrc_lite"))
+
+
+@pytest.mark.parametrize("words", [["--config", "nvrc_lite"], ["--config=nvrc_lite"], ["-c", "nvrc_lite.yaml"]])
+def test_recipes_are_resolved_and_come_first(words):
+    assert prepare(["fit", "--model.lmbda=3", *words]) == ["fit", "--config", RECIPE, "--model.lmbda=3"]
+
+
+def test_recipes_keep_their_order(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.touch()
+    words = ["fit", "--config=nvrc_lite", "--data.path", "a", f"--config={overlay}"]
+    assert prepare(words) == ["fit", "--config", RECIPE, "--config", str(overlay), "--data.path", "a"]
+
+
+def test_a_checkpoint_brings_its_configuration(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.touch()
+    saved = str(tmp_path / "checkpoints" / "last.ckpt")
+    assert prepare(["fit", "--ckpt_path", saved]) == ["fit", "--config", str(config), "--ckpt_path", saved]
+    assert prepare(["fit", f"--ckpt_path={saved}", "-c", "nvrc_lite"])[1:3] == ["--config", RECIPE]
+
+
+def test_a_configuration_further_away_is_not_the_checkpoint_s(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(InputError, match=r"no config\.yaml beside it"):
+        prepare(["fit", "--ckpt_path", str(tmp_path / "other" / "run" / "last.ckpt")])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--model", "VideoCodec"]])
+def test_some_need_no_recipe(words):
+    assert prepare(["fit", *words]) == ["fit", *words]
