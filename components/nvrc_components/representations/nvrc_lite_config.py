@@ -61,7 +61,7 @@ class NvrcLiteConfig:
     strides: tuple[int, ...] = (3, 2, 2, 2)
     expansion: int = 4
     base_grids: tuple[tuple[int, int, int], ...] = ((4, 1, 1), (8, 2, 2))
-    stage_grids: tuple[tuple[int, int], ...] = ((2, 2), (1, 2), (1, 4), (0, 1))
+    stage_grids: tuple[tuple[int, int], ...] = ((2, 4), (1, 4), (1, 8), (0, 1))
     local_channels: int = 4
     local_levels: int = 2
     shortcut: int = 1
@@ -156,6 +156,9 @@ PRESETS: dict[str, tuple[int, ...]] = {  # widths; about 1, 3, 7, 12 and 20 kMAC
     "m": (128, 64, 32, 16),
     "l": (160, 80, 40, 20),
 }
+# Short clips see few steps: there local grids cost a quarter of a step and changed nothing measurable
+# (192x128, 32 frames, "xxs": 25.35 dB at 0.147 bpp of grids without, 25.29 dB at 0.152 bpp with, two seeds).
+WITHOUT_LOCAL_GRIDS = ("xxs", "xs")
 # Source pixels from which "auto" takes a preset: at about 4 bits each, the trunk's parameters should stay
 # near or below 0.05 bit per source pixel, or they outweigh the grids in a short clip.
 AUTO = ((0, "xxs"), (3_000_000, "xs"), (12_000_000, "s"), (1_000_000_000, "m"))
@@ -183,4 +186,11 @@ def nvrc_lite_config(size: str, frames: int, height: int, width: int, out_channe
     name = auto_size(frames, height, width) if size == "auto" else size
     if name not in PRESETS:
         raise ValueError(f"size: {size!r} is not one of auto, {', '.join(PRESETS)}")
-    return NvrcLiteConfig(frames, height, width, widths=PRESETS[name], out_channels=out_channels)
+    return NvrcLiteConfig(
+        frames,
+        height,
+        width,
+        widths=PRESETS[name],
+        local_channels=0 if name in WITHOUT_LOCAL_GRIDS else 4,
+        out_channels=out_channels,
+    )

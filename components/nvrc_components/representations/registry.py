@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import torch
 from torch import nn
 
 from nvrc_components.errors import BitstreamError
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
 
 NVRC_LITE: Final = 1
+MAX_PARAMETERS: Final = 2**30  # 4 GiB of float32: what a damaged header may not exceed
 
 
 class Kind(NamedTuple):
@@ -25,7 +27,8 @@ def build(kind: int, ints: Sequence[int]) -> nn.Module:
     """Builds the network that a file header describes.
 
     Raises:
-        BitstreamError: The kind is unknown, or the integers are no configuration of it.
+        BitstreamError: The kind is unknown, the integers are no configuration of it, or describe
+            a network too large to be meant.
     """
     if kind not in KINDS:
         raise BitstreamError(f"header: representation kind {kind} is unknown here; a newer nvrc may read it")
@@ -33,7 +36,12 @@ def build(kind: int, ints: Sequence[int]) -> nn.Module:
         config = KINDS[kind].config.from_ints(ints)
     except ValueError as error:
         raise BitstreamError(f"header: representation configuration is damaged ({error})") from error
-    return KINDS[kind].module(config)
+    module = KINDS[kind].module
+    with torch.device("meta"):  # counts without allocating
+        parameters = sum(parameter.numel() for parameter in module(config).parameters())
+    if parameters > MAX_PARAMETERS:
+        raise BitstreamError(f"header: a network of {parameters} parameters is beyond {MAX_PARAMETERS}")
+    return module(config)
 
 
 def kind_of(module: nn.Module) -> int:
