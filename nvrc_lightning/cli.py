@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Final, NamedTuple, cast
 
 from nvrc_components.errors import InputError, NvrcError
+from nvrc_lightning.host_memory import keep_freed_memory
 from nvrc_lightning.suggestions import did_you_mean
 
 __all__ = ["main"]
@@ -69,6 +70,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if word not in COMMANDS:
         raise InputError(f"unknown command {word!r}{did_you_mean(word, COMMANDS)}; 'nvrc --help' lists all")
+    keep_freed_memory()
     run = cast(Callable[[str, list[str]], None], import_module(COMMANDS[word].module).run)
     run(word, arguments[1:])
     return 0

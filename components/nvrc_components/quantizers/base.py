@@ -53,10 +53,12 @@ class Quantizer(nn.Module, ABC):
 def initial_log2_step(tensor: Tensor, bits: float) -> float:
     """Return a start for the log2-step from the data: `bits` octaves below the tensor's standard deviation.
 
+    A tensor that starts near zero will grow: its deviation counts as 1/16 at least.
+
     Shape: any tensor; `bits` about the bits/parameter to start from, less two.
     """
     deviation = (tensor.detach().float().square().sum() / max(tensor.numel(), 1)).sqrt()
-    return float(deviation.clamp_min(2.0**-10).log2()) - bits
+    return float(deviation.clamp_min(2.0**-4).log2()) - bits
 
 
 def constant(value: float, *shape: int) -> Tensor:
