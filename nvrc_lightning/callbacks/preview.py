@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Protocol, cast
 
-import av
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nvrc_components.atomic import atomic_path
+from nvrc_lightning.data import images
 from nvrc_lightning.data.video import Video
 
 __all__ = ["Preview", "comparison", "write_png"]
@@ -23,7 +23,7 @@ MARGIN = 4
 class _Renders(Protocol):
     """What a preview asks of the LightningModule: RGB frames in [0, 1], (B, 3, H, W), by index (B,)."""
 
-    def render(self, frames: Tensor) -> Tensor: ...
+    def render_rgb(self, frames: Tensor) -> Tensor: ...
 
 
 class _HoldsVideo(Protocol):
@@ -73,7 +73,7 @@ class Preview(Callback):
         shown = min(self.frames, count)
         indices = torch.tensor([(2 * i + 1) * count // (2 * shown) for i in range(shown)])
         source = video.rgb()[indices.to(video.planes[0].device)].float() / video.format.peak
-        decoded = cast(_Renders, pl_module).render(indices.to(pl_module.device))
+        decoded = cast(_Renders, pl_module).render_rgb(indices.to(pl_module.device))
         picture = comparison(source.cpu(), decoded.float().cpu(), self.gain)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_png(picture, self._folder / "preview.png", force=True)
@@ -106,10 +106,5 @@ def write_png(picture: Tensor, path: str | Path, force: bool = False) -> None:
     Raises:
         InputError: the file exists and ``force`` is not set, or cannot be written.
     """
-    frame = av.VideoFrame.from_ndarray(picture.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
-    encoder = av.CodecContext.create("png", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "rgb24"
-    encoder.time_base = 1
-    packets = [*encoder.encode(frame), *encoder.encode(None)]
     with atomic_path(path, force=force) as temporary:
-        temporary.write_bytes(b"".join(bytes(packet) for packet in packets))
+        images.write_png(temporary, picture.permute(1, 2, 0).numpy(), bit_depth=8)

@@ -14,11 +14,13 @@ from torch.optim import Adam, Optimizer
 
 from nvrc_components.bitstream.video_file import CodedColour
 from nvrc_components.compressed_module import CompressedModule, Group
-from nvrc_components.functional.color import upsample_chroma
+from nvrc_components.errors import InputError
+from nvrc_components.functional.color import upsample_chroma, yuv_to_rgb
 from nvrc_components.quantizers import StraightThrough
 from nvrc_components.representations.patches import Region
-from nvrc_components.video_format import VideoFormat
+from nvrc_components.video_format import Chroma, VideoFormat
 from nvrc_lightning.data.video import Video
+from nvrc_lightning.modules.losses import YuvDistortion
 from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.options import LearningRates
 
@@ -37,10 +39,12 @@ class VideoCodec(lightning.LightningModule):
         rates: learning rates.
         gradient_clip: greatest norm of a distortion step's gradient; a rate step is scaled as the last one was.
         colour: what is coded, RGB or YUV at 4:4:4.
+
+    Raises:
+        ValueError: the distortion is one of YUV, but RGB is coded.
     """
 
     compressed: CompressedModule
-    source: Tensor
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class VideoCodec(lightning.LightningModule):
         colour: CodedColour = CodedColour.RGB,
     ) -> None:
         super().__init__()
+        if isinstance(distortion, YuvDistortion) and colour == CodedColour.RGB:
+            raise ValueError("YuvDistortion compares YUV pictures; set --model.colour=YUV444 with it")
         self.network = network
         self.groups = tuple(groups)
         self.distortion = distortion
@@ -63,7 +69,6 @@ class VideoCodec(lightning.LightningModule):
         self.joint = True
         self.clip_factor = 1.0
         self.stage_name = ""
-        self.last_bpp = float("nan")
 
     def configure_model(self) -> None:
         """Build the network once the video's geometry is known."""
@@ -74,7 +79,18 @@ class VideoCodec(lightning.LightningModule):
         self.compressed = CompressedModule(
             self.network.build(self.format), self.groups, StraightThrough(), seed=datamodule.seed
         )
-        self.register_buffer("source", training_frames(datamodule.video, self.colour), persistent=False)
+        self._source = training_frames(datamodule.video, self.colour)
+
+    @property
+    def source(self) -> Tensor:
+        """The video as integer code values of the coded colour space, on the module's device.
+
+        Shape: (T, 3, H, W).
+        """
+        # Not a buffer: DDP would send all of those from rank 0 to the others at every step.
+        if self._source.device != self.device:
+            self._source = self._source.to(self.device)
+        return self._source
 
     def forward(self, frames: Tensor, region: Region | None = None) -> Tensor:
         """Return pictures under the quantised parameters, of which only the touched slices are quantised.
@@ -102,7 +118,7 @@ class VideoCodec(lightning.LightningModule):
         region = None if whole else Region(height, width, tops, lefts)
         prediction = self(frames, region)
         target = self.source[frames] if whole else _crops(self.source, batch, height, width)
-        target = target.to(prediction.dtype) / self.format.peak
+        target = target.float() / self.format.peak  # whatever autocast gave the prediction: halves cannot hold codes
         self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
         distortion: Tensor = self.distortion(prediction, target)
         return distortion
@@ -133,7 +149,7 @@ class VideoCodec(lightning.LightningModule):
 
     @torch.no_grad()
     def render(self, frames: Tensor) -> Tensor:
-        """Return pictures under the rounded parameters, as a decoder would show them.
+        """Return pictures under the rounded parameters, in the coded colour space.
 
         Shape: (B,) -> (B, 3, H, W) in [0, 1].
         """
@@ -142,6 +158,17 @@ class VideoCodec(lightning.LightningModule):
         pictures: Tensor = self(frames.to(self.device)).float()
         self.compressed.train(training)
         return pictures
+
+    def render_rgb(self, frames: Tensor) -> Tensor:
+        """Return the same in RGB, whatever is coded.
+
+        Shape: (B,) -> (B, 3, H, W) in [0, 1].
+        """
+        pictures = self.render(frames)
+        if self.colour == CodedColour.RGB:
+            return pictures
+        luma, u, v = (pictures * self.format.peak).unbind(1)
+        return yuv_to_rgb(luma, u, v, self.format)
 
     def configure_optimizers(self) -> Optimizer:
         """Adam over grids, network and codec, each at its own rate; `peak_lr` is what a stage scales."""
@@ -156,7 +183,8 @@ class VideoCodec(lightning.LightningModule):
         for group in named:
             decays = group["params"] is matrices
             group["peak_decay"] = group["weight_decay"] = rates.weight_decay if decays else 0.0
-        return Adam(named, fused=True)
+        # A gradient scaler leaves its factor in the gradients of a fused Adam until after they are clipped.
+        return Adam(named, fused=self.trainer.scaler is None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the learning rates of this configuration win over those that the checkpoint's run had."""
@@ -176,10 +204,15 @@ def training_frames(video: Video, colour: CodedColour) -> Tensor:
     """Return the video as training sees it: integer code values of the coded colour space.
 
     Shape: (T, 3, H, W).
+
+    Raises:
+        InputError: the colour is YUV, but the video is RGB.
     """
     if colour == CodedColour.RGB:
         return video.rgb()
     fmt = video.format
+    if fmt.chroma == Chroma.RGB:
+        raise InputError("the video is RGB and cannot be coded as YUV; leave --model.colour at RGB")
     planes = [
         plane if size == fmt.plane_sizes[0] else upsample_chroma(plane.float(), fmt.plane_sizes[0]).round().to(plane)
         for plane, size in zip(video.planes, fmt.plane_sizes, strict=True)

@@ -32,7 +32,7 @@ class _Grey(LightningModule):
         self.level = torch.nn.Parameter(torch.tensor(0.2))
         self.rendered = []
 
-    def render(self, frames):
+    def render_rgb(self, frames):
         self.rendered.append(frames.tolist())
         assert not torch.is_grad_enabled()
         return self.level.expand(len(frames), 3, 128, 192)
