@@ -1,10 +1,12 @@
 """Rate steps between distortion steps (NVRC section 3.4)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 from nvrc_lightning.modules.video_codec import VideoCodec
 
@@ -12,8 +14,8 @@ from nvrc_lightning.modules.video_codec import VideoCodec
 class RateSteps(Callback):
     """After every K distortion steps takes one step on K R, so that rate costs 1 / K as much.
 
-    The rate's gradient needs no data and is the same on every rank; it is scaled as the last distortion step's was
-    clipped, because clipping the two apart would undo lambda.
+    The rate's gradient needs no data; it is scaled as the last distortion step's was clipped, because clipping the
+    two apart would undo lambda.
 
     Args:
         every: K, distortion steps between rate steps.
@@ -41,7 +43,18 @@ class RateSteps(Callback):
         rate = pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor)
         # Not backward(): DDP would count these gradients to the next distortion step.
         gradients = torch.autograd.grad(rate, parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        for parameter, gradient in zip(parameters, _same_everywhere(gradients, trainer), strict=True):
             parameter.grad = gradient
         optimizer.step()
         optimizer.zero_grad()
+
+
+def _same_everywhere(gradients: Sequence[Tensor | None], trainer: lightning.Trainer) -> list[Tensor | None]:
+    """The mean over all ranks: on GPUs their sums differ in the last bits, and replicas would drift apart."""
+    if trainer.world_size == 1:
+        return list(gradients)
+    known = [gradient for gradient in gradients if gradient is not None]
+    mean = trainer.strategy.reduce(torch.cat([gradient.flatten() for gradient in known]), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    parts = iter(mean.split_with_sizes([gradient.numel() for gradient in known]))
+    return [None if gradient is None else next(parts).view_as(gradient) for gradient in gradients]
