@@ -42,7 +42,7 @@ def _beside_checkpoint(arguments: list[str], command: str) -> Path:
     checkpoint = _value_of("--ckpt_path", arguments)
     if not checkpoint:
         raise InputError(f"{command} needs a recipe, such as --config nvrc_lite")
-    for folder in Path(checkpoint).parents:
+    for folder in Path(checkpoint).absolute().parents:
         if (folder / "config.yaml").is_file():
             return folder / "config.yaml"
         if folder.name != "checkpoints":

@@ -11,6 +11,8 @@ from nvrc_lightning.suggestions import did_you_mean
 
 __all__ = ["run"]
 
+_FIT_OPTION = re.compile(r"--(data|model|trainer)\.[\w.]+\+?=")
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that reports a mistake in one line."""
@@ -44,10 +46,15 @@ def _encode(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     parser.add_argument("--seed", type=int, help="of the start and of the order of training")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
-    options = parser.parse_args(arguments)
+    parser.epilog = (
+        "Options of 'nvrc fit' may be given too, with '=': --data.raw.width=352 --trainer.precision=bf16-mixed"
+    )
+    options, further = parser.parse_known_args(arguments)
+    if unknown := [word for word in further if not _FIT_OPTION.match(word)]:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     from nvrc_lightning.encode import encode
 
-    encode(**vars(options))
+    encode(**vars(options), options=tuple(further))
     print(f"wrote {options.output}")
 
 

@@ -29,6 +29,7 @@ from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.option_errors import explain
 from nvrc_lightning.quiet import silence
+from nvrc_lightning.trainer_options import check_trainer, several_processes
 
 __all__ = ["NvrcCLI", "run", "train"]
 
@@ -160,7 +161,7 @@ class NvrcCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """Build the trainer; distortion steps leave the entropy models out, which DDP must be told."""
         config = self._get(self.config_init, "trainer")
-        several = config.get("devices") not in (1, "1", [0], "auto") or config.get("num_nodes", 1) > 1
+        several = several_processes(config.get("devices"), config.get("num_nodes", 1))
         if config.get("strategy") == "ddp" or (several and config.get("strategy") == "auto"):
             kwargs["strategy"] = "ddp_find_unused_parameters_true"
         return super().instantiate_trainer(**kwargs)
@@ -200,8 +201,10 @@ class NvrcCLI(LightningCLI):
         """Find out what cannot work before the logger makes a folder for the run.
 
         Raises:
-            InputError: the video cannot be read, the network does not fit it, or the run's folder cannot be made.
+            InputError: the video cannot be read, the network does not fit it, an option of the trainer would have no
+                effect, or the run's folder cannot be made.
         """
+        check_trainer(self.trainer)
         self.datamodule.setup()
         with torch.random.fork_rng(devices=[]):
             self.model.network.build(self.datamodule.video.format)

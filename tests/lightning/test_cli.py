@@ -55,6 +55,8 @@ def test_every_command_has_help(command, capsys):
         (["encode", "bunny", "{tmp}/a.nvrc", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["encode", "bunny", "{tmp}/none/a.nvrc"], "does not exist; create it first"),
         (["encode", "{tmp}/none.mp4", "{tmp}/a.nvrc"], "none.mp4: no such file"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--data.sise=3"], "no option 'sise'; did you mean 'size'"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--data.size", "3"], "unrecognized arguments: --data.size"),
         (["info", "none.nvrc"], "none.nvrc: cannot be read (No such file or directory)"),
     ],
 )
@@ -84,6 +86,10 @@ def test_mistakes_in_commands(words, expected, tmp_path, capsys, monkeypatch):
         ("--trainer.callbacks+=RateStep", "--trainer.callbacks: unknown class 'RateStep'; did you mean 'RateSteps'?"),
         ("--trainer.logger=CSVLoger", "--trainer.logger: unknown class 'CSVLoger'; did you mean 'CSVLogger'"),
         ("--trainer.accelerator=tpu", "torch_xla"),
+        ("--trainer.gradient_clip_val=0.5", "has no effect here; give --model.gradient_clip"),
+        ("--trainer.accumulate_grad_batches=2", "give a larger --data.batch_size"),
+        ("--trainer.max_epochs=-1", "must end; give --trainer.max_epochs"),
+        ("--model.distortion=YuvDistortion", "set --model.colour=YUV444 with it"),
         ("--foo=1", "unknown option 'foo'"),
     ],
 )
