@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from nvrc_components.bitstream.container import Section, SectionKind, pack
 from nvrc_components.bitstream.video_file import parameter_count, save, to_code_values
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
@@ -116,7 +118,7 @@ class BitstreamExport(Callback):
         scores = meter.compute()
         self._lap("verification")
         sections = {section.label: len(section.framed()) for section in file.sections}
-        rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate, sections)
+        rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate + _fixed_bytes(file.sections), sections)
         self.result = self._collect(codec, Path(datamodule.path).name, rate, scores, seconds)
         self.result.write_json(self.file.with_name("result.json"), force=True)
         codec.cpu()
@@ -159,6 +161,12 @@ class BitstreamExport(Callback):
         )
         run = Run(Machine.describe(self._device), seed=int(seed) if seed else None)
         return Result(video, f"{type(module).__name__} lambda {codec.lmbda:g}", rate, scores, cost, run)
+
+
+def _fixed_bytes(sections: Sequence[Section]) -> int:
+    """Bytes of a file that no parameter has a part in: the header, and the frames around the sections."""
+    coded = sum(len(section.payload) for section in sections if section.kind != SectionKind.HEADER)
+    return len(pack(sections)) - coded
 
 
 def _reconstruction(codec: VideoCodec, index: int) -> Tensor | Planes:

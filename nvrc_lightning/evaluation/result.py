@@ -25,7 +25,8 @@ class Rate:
     Args:
         file_bytes: size of the written file, as the system reports it.
         pixels: frames times height times width of the source.
-        estimated_bytes: what the trained model predicted, or None where nothing was predicted.
+        estimated_bytes: what the trained model predicted for all parameters, and the header and framing that no
+            parameter changes; None where nothing was predicted.
         sections: bytes of each section of the file, by name, in file order.
     """
 

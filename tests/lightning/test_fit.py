@@ -27,6 +27,7 @@ def test_result_is_of_the_file(run, file):
     result = Result.from_json(run / "result.json")
     assert result.rate.file_bytes == file.stat().st_size
     assert sum(result.rate.sections.values()) == result.rate.file_bytes - 11
+    assert abs(result.rate.file_bytes - result.rate.estimated_bytes) <= 0.005 * result.rate.file_bytes + 64
     assert result.rate.pixels == 4 * 64 * 48
     assert result.scores.frames == 4
     assert list(result.cost.encode_seconds) == [
