@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,6 @@ from nvrc_components.functional.color import Planes, code_dtype, downsample_chro
 from nvrc_components.quantizers import QUANTIZERS
 from nvrc_components.representations.registry import build, kind_of
 from nvrc_components.video_format import VideoFormat
-
-MAX_PARAMETERS: Final = 1 << 28
-"""A header that asks for more is taken for a forgery: decoding would fill a gigabyte and more."""
 
 
 class CodedColour(IntEnum):
@@ -136,9 +133,6 @@ def _network(header: Header) -> nn.Module:
     """Return the header's network, once it is clear that it fits the video and into memory."""
     with torch.device("meta"):
         plan: Any = build(header.representation, header.configuration)
-    count = parameter_count(plan)
-    if count > MAX_PARAMETERS:
-        raise BitstreamError(f"the header asks for {count} parameters, this decoder takes up to {MAX_PARAMETERS}")
     if contradiction := _contradiction(header.format, plan.config):
         raise BitstreamError(f"the header contradicts itself: {contradiction}")
     return build(header.representation, header.configuration)

@@ -10,7 +10,8 @@ from nvrc_components.errors import BitstreamError
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
 
 NVRC_LITE: Final = 1
-MAX_PARAMETERS: Final = 2**30  # 4 GiB of float32: what a damaged header may not exceed
+MAX_PARAMETERS: Final = 2**28
+"""A header that asks for more is taken for a forgery: decoding would fill a gigabyte and more."""
 
 
 class Kind(NamedTuple):
@@ -40,7 +41,7 @@ def build(kind: int, ints: Sequence[int]) -> nn.Module:
     with torch.device("meta"):  # counts without allocating
         parameters = sum(parameter.numel() for parameter in module(config).parameters())
     if parameters > MAX_PARAMETERS:
-        raise BitstreamError(f"header: a network of {parameters} parameters is beyond {MAX_PARAMETERS}")
+        raise BitstreamError(f"the header asks for {parameters} parameters, this decoder takes up to {MAX_PARAMETERS}")
     return module(config)
 
 
