@@ -1,12 +1,9 @@
-"""Integers, halves and strings to bytes and back, with every read checked against the bytes there are.
+"""Integers and strings to bytes and back, with every read checked against the bytes there are.
 
 Variable-length integers are unsigned LEB128: seven bits a byte, lowest first, the top bit set on all bytes
 but the last; signed ones are mapped by zigzag first. Only the shortest form is accepted, so that a value has
 one spelling.
 """
-
-import math
-import struct
 
 from nvrc_components.errors import BitstreamError
 
@@ -62,27 +59,9 @@ class ByteWriter:
         """Append one byte."""
         self._fixed(value, 1)
 
-    def u16(self, value: int) -> None:
-        """Append two bytes, lowest first."""
-        self._fixed(value, 2)
-
     def u32(self, value: int) -> None:
         """Append four bytes, lowest first."""
         self._fixed(value, 4)
-
-    def u64(self, value: int) -> None:
-        """Append eight bytes, lowest first."""
-        self._fixed(value, 8)
-
-    def f16(self, value: float) -> None:
-        """Append the nearest finite IEEE half-precision number, two bytes, lowest first."""
-        try:
-            packed = struct.pack("<e", value)
-        except OverflowError:
-            packed = b""
-        if not packed or not math.isfinite(value):
-            raise BitstreamError(f"{value} is not a finite half-precision number")
-        self._data += packed
 
     def text(self, value: str, limit: int = MAX_TEXT, what: str = "text") -> None:
         """Append a string: its UTF-8 length in bytes as a varint, at most `limit`, then the bytes."""
@@ -160,24 +139,9 @@ class ByteReader:
         """Read one byte."""
         return self._fixed(1, what)
 
-    def u16(self, what: str) -> int:
-        """Read two bytes, lowest first."""
-        return self._fixed(2, what)
-
     def u32(self, what: str) -> int:
         """Read four bytes, lowest first."""
         return self._fixed(4, what)
-
-    def u64(self, what: str) -> int:
-        """Read eight bytes, lowest first."""
-        return self._fixed(8, what)
-
-    def f16(self, what: str) -> float:
-        """Read a finite half-precision number."""
-        value: float = struct.unpack("<e", self.bytes(2, what))[0]
-        if not math.isfinite(value):
-            raise BitstreamError(f"{self.source}: {what} is {value}, not a finite number")
-        return value
 
     def text(self, what: str, limit: int = MAX_TEXT) -> str:
         """Read a string of at most `limit` bytes."""
