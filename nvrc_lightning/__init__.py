@@ -1,1 +1,1 @@
-"""nvrc_lightning."""
+"""Training and measuring neural video codecs, video in and out, and the program `nvrc`."""

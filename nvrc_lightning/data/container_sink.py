@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
-from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
+from nvrc_components.video_format import Chroma, VideoFormat
+from nvrc_lightning.data.ffmpeg import RANGES, SPACES, planar_pix_fmt
 from nvrc_lightning.data.source import to_samples
 
-_SPACES = {ColourMatrix.BT601: 6, ColourMatrix.BT709: 1, ColourMatrix.BT2020: 9}  # AVColorSpace
 _RGB_SPACE = 0
-_RANGES = {ColourRange.LIMITED: 1, ColourRange.FULL: 2}  # AVColorRange
 _ENCODERS = {
     ".mkv": ("ffv1", "matroska", {"level": "3", "slicecrc": "1"}, {}),
     ".mp4": ("libx264", "mp4", {"crf": "12", "preset": "medium"}, {"movflags": "+faststart"}),
@@ -63,22 +62,20 @@ def _describe(stream: Any, fmt: VideoFormat) -> None:
     """Set size, pixel format and colour tags of the stream."""
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = fmt.width, fmt.height, _pix_fmt(fmt)
-    context.color_range = _RANGES[fmt.colour_range]
-    context.colorspace = _RGB_SPACE if fmt.chroma == Chroma.RGB else _SPACES[fmt.matrix]
+    context.color_range = RANGES[fmt.colour_range]
+    context.colorspace = _RGB_SPACE if fmt.chroma == Chroma.RGB else SPACES[fmt.matrix]
 
 
 def _pix_fmt(fmt: VideoFormat) -> str:
     """FFmpeg's name of the planes; 8-bit RGB goes packed, because FFV1 takes no planar one."""
-    if fmt.chroma == Chroma.RGB:
-        return "bgr0" if fmt.bit_depth == 8 else f"gbrp{fmt.bit_depth}le"
-    return fmt.chroma.name.lower() + ("p" if fmt.bit_depth == 8 else f"p{fmt.bit_depth}le")
+    return "bgr0" if fmt.chroma == Chroma.RGB and fmt.bit_depth == 8 else planar_pix_fmt(fmt)
 
 
 def _frame(planes: tuple[NDArray[Any], ...], fmt: VideoFormat, index: int) -> Any:
     """An FFmpeg frame holding the samples of three planes (h, w)."""
     frame = av.VideoFrame(fmt.width, fmt.height, _pix_fmt(fmt))
     frame.pts, frame.time_base = index, 1 / fmt.rate
-    frame.color_range = _RANGES[fmt.colour_range]
+    frame.color_range = RANGES[fmt.colour_range]
     if fmt.chroma == Chroma.RGB:
         red, green, blue = planes
         planes = (green, blue, red)

@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Scores, results, verification, and conventional codecs to compare with."""

@@ -14,8 +14,9 @@ import numpy as np
 from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import planes_to_rgb
-from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
+from nvrc_components.video_format import Chroma, ColourRange, VideoFormat
 from nvrc_lightning.data.container import open_container
+from nvrc_lightning.data.ffmpeg import RANGES, SPACES, planar_pix_fmt
 from nvrc_lightning.data.source import to_samples
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.evaluation.encoders import CODECS, ConventionalCodec
@@ -23,8 +24,6 @@ from nvrc_lightning.evaluation.metrics import Decoded, Scores, score
 
 __all__ = ["ConventionalCodec", "ConventionalPoint", "encode_conventional"]
 
-_SPACES = {ColourMatrix.BT601: 6, ColourMatrix.BT709: 1, ColourMatrix.BT2020: 9}  # AVColorSpace
-_RANGES = {ColourRange.LIMITED: 1, ColourRange.FULL: 2}  # AVColorRange
 _ONE_INTRA = 1 << 20  # frames between intra frames: more than any video here has
 
 
@@ -110,8 +109,8 @@ def _encode(video: Video, codec: ConventionalCodec, path: Path) -> tuple[int, fl
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream(CODECS[codec.name].library, rate=fmt.rate, options=codec.options)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = fmt.width, fmt.height, _pix_fmt(fmt)
-        context.color_range, context.colorspace = _RANGES[fmt.colour_range], _SPACES[fmt.matrix]
+        context.width, context.height, context.pix_fmt = fmt.width, fmt.height, planar_pix_fmt(fmt)
+        context.color_range, context.colorspace = RANGES[fmt.colour_range], SPACES[fmt.matrix]
         context.thread_count, context.gop_size = codec.threads, _ONE_INTRA
         context.thread_type = "FRAME"  # slices, PyAV's default, cost x264 3 % of the bits
         for frame in (*_av_frames(video), None):
@@ -133,18 +132,13 @@ def _coded_bytes(data: bytes, is_sei: Callable[[int], bool] | None) -> int:
     return sum(end - start for (start, first), end in units if not is_sei(data[first]))
 
 
-def _pix_fmt(fmt: VideoFormat) -> str:
-    """FFmpeg's name of the planes."""
-    return fmt.chroma.name.lower() + ("p" if fmt.bit_depth == 8 else f"p{fmt.bit_depth}le")
-
-
 def _av_frames(video: Video) -> Iterator[Any]:
     """The video as FFmpeg's frames."""
     fmt = video.format
     for index in range(fmt.frames):
-        frame = av.VideoFrame(fmt.width, fmt.height, _pix_fmt(fmt))
+        frame = av.VideoFrame(fmt.width, fmt.height, planar_pix_fmt(fmt))
         frame.pts, frame.time_base = index, 1 / fmt.rate
-        frame.color_range, frame.colorspace = _RANGES[fmt.colour_range], _SPACES[fmt.matrix]
+        frame.color_range, frame.colorspace = RANGES[fmt.colour_range], SPACES[fmt.matrix]
         for target, plane in zip(frame.planes, video.planes, strict=True):
             samples = to_samples(plane[index], fmt.bit_depth)
             rows = np.zeros((target.height, target.line_size // samples.itemsize), samples.dtype)
