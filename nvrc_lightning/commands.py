@@ -43,7 +43,7 @@ def _encode(arguments: Sequence[str]) -> None:
     parser.add_argument("--epochs", type=int, help="how often every frame is trained on")
     parser.add_argument("--size", help="size of the network: auto, xxs, xs, s, m, l")
     parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 of the video")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--seed", type=int, help="of the start and of the order of training")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.epilog = (

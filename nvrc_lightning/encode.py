@@ -15,7 +15,7 @@ from nvrc_lightning.training import train
 
 __all__ = ["encode"]
 
-_ACCELERATORS = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
+_ACCELERATORS = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu"}
 
 
 def encode(
@@ -45,7 +45,7 @@ def encode(
         epochs: how often every frame is trained on.
         size: size of the network: auto, or from xxs to l.
         frames: frames to take, as start:stop.
-        device: auto, cpu, cuda, cuda:N or mps.
+        device: auto, cpu, cuda or cuda:N.
         seed: of the start and of the order of training.
         force: replace an existing file.
         options: any further options of `nvrc fit`.
@@ -95,5 +95,5 @@ def _device_options(device: str) -> list[str]:
     """
     kind, _, index = device.partition(":")
     if kind not in _ACCELERATORS or not (index.isdigit() or not index):
-        raise InputError(f"device {device!r} is not auto, cpu, cuda, cuda:N or mps")
+        raise InputError(f"device {device!r} is not auto, cpu, cuda or cuda:N")
     return [f"--trainer.accelerator={_ACCELERATORS[kind]}", f"--trainer.devices={f'[{index}]' if index else 1}"]

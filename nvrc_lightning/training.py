@@ -29,7 +29,7 @@ from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.option_errors import explain
 from nvrc_lightning.quiet import silence
-from nvrc_lightning.trainer_options import check_trainer, several_processes
+from nvrc_lightning.trainer_options import check_trainer, replacements
 
 __all__ = ["NvrcCLI", "run", "train"]
 
@@ -159,12 +159,8 @@ class NvrcCLI(LightningCLI):
             raise InputError(explain(str(error))) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
-        """Build the trainer; distortion steps leave the entropy models out, which DDP must be told."""
-        config = self._get(self.config_init, "trainer")
-        several = several_processes(config.get("devices"), config.get("num_nodes", 1))
-        if config.get("strategy") == "ddp" or (several and config.get("strategy") == "auto"):
-            kwargs["strategy"] = "ddp_find_unused_parameters_true"
-        return super().instantiate_trainer(**kwargs)
+        """Build the trainer, with what this package's training needs where the configuration leaves it open."""
+        return super().instantiate_trainer(**kwargs, **replacements(self._get(self.config_init, "trainer")))
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run; what Lightning makes of Ctrl-C and of unfit checkpoints is made plain.

@@ -88,6 +88,7 @@ def test_mistakes_in_commands(words, expected, tmp_path, capsys, monkeypatch):
         ("--trainer.accelerator=tpu", "torch_xla"),
         ("--trainer.gradient_clip_val=0.5", "has no effect here; give --model.gradient_clip"),
         ("--trainer.accumulate_grad_batches=2", "give a larger --data.batch_size"),
+        ("--trainer.precision=bf16-true", "give bf16-mixed instead"),
         ("--trainer.max_epochs=-1", "must end; give --trainer.max_epochs"),
         ("--model.distortion=YuvDistortion", "set --model.colour=YUV444 with it"),
         ("--foo=1", "unknown option 'foo'"),
