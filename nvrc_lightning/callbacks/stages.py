@@ -26,6 +26,7 @@ class Stage:
         warmup: part of the stage in which the rates rise linearly to their peak.
         decay: weight decay at the beginning, as a factor of the module's; it falls linearly to final_decay.
         final_decay: that factor at the end.
+        clip: greatest norm of a distortion step's gradient, as a factor of the module's.
     """
 
     name: str
@@ -37,11 +38,14 @@ class Stage:
     warmup: float = 0.05
     decay: float = 1.0
     final_decay: float = 0.0
+    clip: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be interpolated."""
         if type(self.start) is not type(self.end):
             raise ValueError(f"stage {self.name!r}: start and end must be the same kind of surrogate")
+        if not self.clip > 0:
+            raise ValueError(f"stage {self.name!r}: clip is {self.clip}, it must be above 0")
         if not self.share > 0:
             raise ValueError(f"stage {self.name!r}: share is {self.share}, it must be above 0")
 
@@ -61,7 +65,7 @@ class Stage:
 
 
 class Stages(Callback):
-    """Sets surrogate, learning rates and weight decay before every step, as pure functions of the step.
+    """Sets surrogate, learning rates, weight decay and gradient clip before every step, as pure functions of the step.
 
     Nothing is kept between steps, so a resumed run goes on exactly as an uninterrupted one.
 
@@ -91,6 +95,7 @@ class Stages(Callback):
         assert isinstance(pl_module, VideoCodec)
         stage, progress = self.locate(trainer.global_step, int(trainer.estimated_stepping_batches))
         pl_module.stage_name = stage.name
+        pl_module.clip_scale = stage.clip
         pl_module.compressed.surrogate = stage.surrogate_at(progress)
         decay = stage.decay + progress * (stage.final_decay - stage.decay)
         for optimizer in trainer.optimizers:

@@ -67,7 +67,7 @@ class VideoCodec(lightning.LightningModule):
         self.gradient_clip = gradient_clip
         self.colour = colour
         self.joint = True
-        self.clip_factor = 1.0
+        self.clip_factor = self.clip_scale = 1.0
         self.stage_name = ""
 
     def configure_model(self) -> None:
@@ -196,8 +196,9 @@ class VideoCodec(lightning.LightningModule):
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
         """Scale the gradient to the norm at most, and remember by how much, for the rate steps."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
-        self.clip_factor = min(1.0, self.gradient_clip / (float(norm) + 1e-6))
+        limit = self.gradient_clip * self.clip_scale
+        norm = nn.utils.clip_grad_norm_(parameters, limit)
+        self.clip_factor = min(1.0, limit / (float(norm) + 1e-6))
 
 
 def training_frames(video: Video, colour: CodedColour) -> Tensor:

@@ -111,6 +111,11 @@ def test_mistakes_in_options(option, expected, tmp_path, capsys, monkeypatch):
             'model: {init_args: {groups: [{name: a, pattern: "*", quantizer: Tensor, entropy_model: GaussianPrior}]}}',
             "--model.groups.quantizer: unknown class 'Tensor'",
         ),
+        (
+            "trainer: {callbacks: [{class_path: Stages, init_args: {stages: [{name: a, share: 1, clip: 0,"
+            " start: QuantNoise, end: QuantNoise}]}}]}",
+            "clip is 0",
+        ),
         ("trainer: [", "Problems parsing config"),
     ],
 )
