@@ -60,7 +60,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without the device
         raise InputError(f"device {name!r} is not available here; use cpu, or auto") from error
     return device

@@ -88,7 +88,7 @@ def test_encode_keeps_what_exists_and_says_so_before_training(tmp_path, capsys):
     assert (tmp_path / "a.nvrc").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("device", ["cuda:77", "nonsense"])
+@pytest.mark.parametrize("device", ["cuda:77", "meta", "nonsense"])
 def test_decode_on_a_device_that_is_not_there(file, tmp_path, capsys, device):
     error = refused(capsys, "decode", file, tmp_path / "out.y4m", "--device", device)
     assert f"device {device!r} is not available here" in error

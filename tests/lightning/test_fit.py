@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nvrc_components.bitstream.video_file import load
+from nvrc_components.functional.color import planes_to_rgb
 from nvrc_lightning.cli import main
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.result import Result
@@ -93,6 +94,17 @@ def test_a_second_run_gets_a_folder_of_its_own(tmp_path):
     first, second = fit(tmp_path), fit(tmp_path)
     assert (first.name, second.name) == ("version_0", "version_1")
     assert (first / "video.nvrc").read_bytes() == (second / "video.nvrc").read_bytes()
+
+
+def test_a_video_coded_as_yuv(tmp_path):
+    words = ["--model.colour=YUV444", "--model.distortion=YuvDistortion", "--trainer.callbacks+=Preview"]
+    run = fit(tmp_path, *words, "--trainer.precision=bf16-mixed", "--data.patch=[24,32]")
+    file = load(run / "video.nvrc")
+    luma, u, v = next(file.frames())
+    assert (luma.shape, u.shape, v.shape) == ((1, 48, 64), (1, 24, 32), (1, 24, 32))
+    shown = read_video(run / "preview.png").rgb()[0, :, 4:52, 72:136]
+    decoded = planes_to_rgb((luma, u, v), file.format)[0]
+    assert (shown.int() - decoded.int()).float().abs().mean() < 2
 
 
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])
