@@ -71,8 +71,11 @@ class TemporalGrid(nn.Module):
 
         Shape: ``frames`` any number of frame numbers, at least one.
         """
-        index = torch.as_tensor(frames, dtype=torch.int64, device=self.low.device)
-        return int(self.low[index].min()), int(self.high[index].max()) + 1
+        # In plain integers: a look at the tables would wait for the device, once for every grid.
+        numbers = frames.tolist() if isinstance(frames, Tensor) else frames
+        first, last = ((2 * frame + 1) * self.slices - self.total for frame in (min(numbers), max(numbers)))
+        period, end = 2 * self.total, self.slices - 1
+        return min(max(first // period, 0), end), min(max(-(-last // period), 0), end) + 1
 
     def taps(self, frames: Tensor) -> TimeTaps:
         """The slices to blend, numbered within whatever ``grid`` holds now: the whole or the window."""

@@ -44,7 +44,7 @@ class NvrcLite(nn.Module):
 
         Shape: ``frames`` any number of frame numbers, at least one.
         """
-        asked = torch.as_tensor(frames, dtype=torch.int64)
+        asked = torch.as_tensor(frames, dtype=torch.int64).cpu()
         around = self.stem.neighbours(asked)
         return {
             f"{name}.grid": module.window(around if name.startswith("stem.") else asked)
