@@ -1,0 +1,79 @@
+"""Rate-distortion of a recipe: one fit for each lambda, every figure of the written file and its decoded frames.
+
+python benchmarks/rate_distortion.py --video small_bunny_480x272_64f.mkv --lambdas 2 8 32 128 --epochs 50 --out rd.csv
+"""
+
+import argparse
+import csv
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nvrc_lightning.encode import encode
+from nvrc_lightning.evaluation.result import Result
+from nvrc_lightning.host_memory import keep_freed_memory
+
+
+def row(result: Result, recipe: str, lmbda: float, epochs: int) -> dict[str, Any]:
+    """Return one line of the table."""
+    rate, scores, cost = result.rate, result.scores, result.cost
+    return {
+        "clip": result.video,
+        "frames": scores.frames,
+        "recipe": recipe,
+        "lambda": f"{lmbda:g}",
+        "epochs": epochs,
+        "bytes": rate.file_bytes,
+        "bpp": f"{rate.bpp:.5f}",
+        "estimate_bytes": f"{rate.estimated_bytes or 0:.0f}",
+        "psnr_rgb": f"{scores.psnr_rgb:.3f}",
+        "psnr_yuv611": f"{scores.psnr_yuv611:.3f}",
+        "ms_ssim": f"{scores.ms_ssim_rgb:.5f}",
+        "encode_s": f"{cost.total_encode_seconds:.0f}",
+        "decode_fps": f"{cost.decode_fps:.1f}",
+        "peak_mib": f"{cost.peak_memory_mib or 0:.0f}",
+        "parameters": cost.parameters,
+        "macs_per_pixel": f"{cost.macs_per_pixel or 0:.0f}",
+        "seed": result.run.seed,
+        "cpu": result.run.machine.cpu,
+        "threads": result.run.machine.threads,
+        "torch": result.run.versions.get("torch", ""),
+        "commit": (result.run.commit or "")[:12],
+    }
+
+
+def main() -> None:
+    """Fit, and write a row as soon as it is there, so that a killed sweep keeps what it has."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", required=True)
+    parser.add_argument("--recipe", default="nvrc_lite")
+    parser.add_argument("--lambdas", type=float, nargs="+", required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument(
+        "--options", nargs="*", default=[], help="further options of nvrc fit, such as --data.patch=..."
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    keep_freed_memory()
+    with tempfile.TemporaryDirectory() as folder, options.out.open("w", newline="") as table:
+        writer: csv.DictWriter[str] | None = None
+        for lmbda in options.lambdas:
+            file = Path(folder) / f"{lmbda:g}.nvrc"
+            result = encode(
+                options.video,
+                file,
+                recipe=options.recipe,
+                lmbda=lmbda,
+                epochs=options.epochs,
+                options=tuple(options.options),
+            )
+            line = row(result, options.recipe, lmbda, options.epochs)
+            writer = writer or csv.DictWriter(table, fieldnames=list(line))
+            if table.tell() == 0:
+                writer.writeheader()
+            writer.writerow(line)
+            table.flush()
+
+
+if __name__ == "__main__":
+    main()
