@@ -49,9 +49,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="nvrc_lite")
     parser.add_argument("--lambdas", type=float, nargs="+", required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument(
-        "--options", nargs="*", default=[], help="further options of nvrc fit, such as --data.patch=..."
-    )
+    parser.add_argument("--options", nargs="*", default=[], help="more options of nvrc fit")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     keep_freed_memory()

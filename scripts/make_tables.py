@@ -4,6 +4,7 @@ Run `python scripts/make_tables.py` to rewrite `components/nvrc_components/codin
 regenerates every array and compares it bit for bit, so the tables never depend on a maths library.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import mpmath
@@ -40,7 +41,7 @@ def gaussian_counts(scale_index: int, phase: int) -> list[int]:
         edges = [mpmath.mpf(2 * r - 1) / 2 - mean for r in range(-reach, reach + 2)]
         cdf = [mpmath.ncdf(edge / sigma) for edge in edges]
         free = lattice.TOTAL - (2 * reach + 2)
-        counts = [1 + int(mpmath.floor((b - a) * free)) for a, b in zip(cdf, cdf[1:], strict=False)]
+        counts = [1 + int(mpmath.floor((b - a) * free)) for a, b in pairwise(cdf)]
     return [*counts, lattice.TOTAL - sum(counts)]
 
 

@@ -88,7 +88,12 @@ def _run(run: Run) -> Iterator[tuple[str, str, str]]:
     """Machine, seed, commit and versions."""
     machine = run.machine
     yield "Device", machine.device, f"{machine.cpu}, {machine.threads} of {machine.cores} threads"
-    yield "Seed", "none" if run.seed is None else str(run.seed), f"commit {run.commit or 'unknown'}"
+    commit, _, changed = (run.commit or "unknown").partition("-")
+    yield (
+        "Seed",
+        "none" if run.seed is None else str(run.seed),
+        f"commit {commit[:12]}{' with changes' * bool(changed)}",
+    )
     yield "Versions", "", ", ".join(f"{name} {version}" for name, version in run.versions.items())
 
 
