@@ -39,7 +39,9 @@ def _encode(arguments: Sequence[str]) -> None:
     parser.add_argument("video", metavar="IN", help="video file, folder of PNG, glob, or 'bunny'")
     parser.add_argument("output", metavar="OUT", help="the .nvrc file")
     parser.add_argument("--recipe", default="nvrc_lite", help="name or path of a recipe (default: nvrc_lite)")
-    parser.add_argument("--lambda", dest="lmbda", type=float, help="quality; larger is better and larger")
+    parser.add_argument(
+        "--lambda", dest="lmbda", type=float, help="quality: a larger lambda gives better pictures and a larger file"
+    )
     parser.add_argument("--epochs", type=int, help="how often every frame is trained on")
     parser.add_argument("--size", help="size of the network: auto, xxs, xs, s, m, l")
     parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 of the video")

@@ -114,12 +114,12 @@ class BitstreamExport(Callback):
         self._lap("coding")
         datamodule = cast(VideoDataModule, trainer.datamodule)  # type: ignore[attr-defined]
         meter = ScoreMeter(datamodule.video)
-        file, seconds = verify_file(self.file, partial(_reconstruction, codec), self._device, meter.update)
+        file, seconds, difference = verify_file(self.file, partial(_reconstruction, codec), self._device, meter.update)
         scores = meter.compute()
         self._lap("verification")
         sections = {section.label: len(section.framed()) for section in file.sections}
         rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate + _fixed_bytes(file.sections), sections)
-        self.result = self._collect(codec, Path(datamodule.path).name, rate, scores, seconds)
+        self.result = self._collect(codec, Path(datamodule.path).name, rate, scores, seconds, difference)
         self.result.write_json(self.file.with_name("result.json"), force=True)
         codec.cpu()
         if self.show:
@@ -147,7 +147,9 @@ class BitstreamExport(Callback):
             raise InputError(f"{self.file}: cannot be written ({error.strerror}); choose another folder") from error
         save(codec.compressed, codec.format, self.file, codec.colour, force=True)
 
-    def _collect(self, codec: VideoCodec, video: str, rate: Rate, scores: Scores, seconds: float) -> Result:
+    def _collect(
+        self, codec: VideoCodec, video: str, rate: Rate, scores: Scores, seconds: float, difference: int
+    ) -> Result:
         """All figures together."""
         module = codec.compressed.module
         seed = os.environ.get("PL_GLOBAL_SEED")  # where Lightning keeps it
@@ -160,7 +162,7 @@ class BitstreamExport(Callback):
             macs_per_pixel=complexity(module)[-1].macs_per_pixel if isinstance(module, NvrcLite) else None,
         )
         run = Run(Machine.describe(self._device), seed=int(seed) if seed else None)
-        return Result(video, f"{type(module).__name__} lambda {codec.lmbda:g}", rate, scores, cost, run)
+        return Result(video, f"{type(module).__name__} lambda {codec.lmbda:g}", rate, scores, cost, run, difference)
 
 
 def _fixed_bytes(sections: Sequence[Section]) -> int:

@@ -106,6 +106,7 @@ class Result:
         scores: quality of the frames decoded from the file.
         cost: time, memory and size of the network.
         run: machine, seed, versions and commit.
+        largest_difference: between a value of the encoder's frames and of the decoded ones, in code values.
     """
 
     video: str
@@ -114,6 +115,7 @@ class Result:
     scores: Scores
     cost: Cost
     run: Run
+    largest_difference: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: derived figures included, None for whatever is not a finite number."""

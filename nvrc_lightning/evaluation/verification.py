@@ -1,5 +1,6 @@
 """Whether a file gives back what its encoder saw."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -20,10 +21,12 @@ def verify_file(
     reconstruction: Callable[[int], Frame],
     device: str | torch.device = "cpu",
     seen: Callable[[Frame], None] = lambda frame: None,
-) -> tuple[VideoFile, float]:
+) -> tuple[VideoFile, float, int]:
     """Decode all frames of a file and compare them with the encoder's.
 
-    The random numbers of the process are left as they were.
+    Symbols and parameters are exact everywhere, pixels come out of floating point: on a CPU they are equal as a rule,
+    on an accelerator one code value may be between them where the encoder and the decoder batch differently. The
+    random numbers of the process are left as they were.
 
     Args:
         path: the file.
@@ -32,11 +35,13 @@ def verify_file(
         seen: is given every decoded frame, in order.
 
     Returns:
-        The open file, and the seconds that opening it and decoding all frames took.
+        The open file, the seconds that opening it and decoding all frames took, and the largest difference of a
+        value, 0 or 1.
 
     Raises:
-        RuntimeError: a frame differs.
+        RuntimeError: a frame differs by more than one code value.
     """
+    largest = 0.0
     seconds = -time.perf_counter()
     with torch.random.fork_rng(devices=[]):  # a network is initialised before its parameters are read
         file = load(path)
@@ -44,15 +49,17 @@ def verify_file(
         for index in range(file.format.frames):
             frame = next(frames)
             seconds += time.perf_counter()
-            if not _equal(frame, reconstruction(index)):
+            largest = max(largest, _difference(frame, reconstruction(index)))
+            if largest > 1:
                 raise RuntimeError(f"{os.fspath(path)}: frame {index} decodes to other values than the encoder has")
             seen(frame)
             seconds -= time.perf_counter()
-    return file, seconds + time.perf_counter()
+    return file, seconds + time.perf_counter(), int(largest)
 
 
-def _equal(frame: Frame, other: Frame) -> bool:
-    """Whether two frames are the same in every value."""
-    if isinstance(frame, Tensor) or isinstance(other, Tensor):
-        return isinstance(frame, Tensor) and isinstance(other, Tensor) and torch.equal(frame, other)
-    return all(torch.equal(ours, theirs) for ours, theirs in zip(frame, other, strict=True))
+def _difference(frame: Frame, other: Frame) -> float:
+    """Return the largest difference between the values of two frames; infinite where they are of other shapes."""
+    ours, theirs = ((x,) if isinstance(x, Tensor) else x for x in (frame, other))
+    if [a.shape for a in ours] != [b.shape for b in theirs]:
+        return math.inf
+    return max(int((a.int() - b.int()).abs().max()) for a, b in zip(ours, theirs, strict=True))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from nvrc_components.bitstream.video_file import CodedColour
+from nvrc_components.bitstream.video_file import CodedColour, full_precision
 from nvrc_components.compressed_module import CompressedModule, Group
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import upsample_chroma, yuv_to_rgb
@@ -69,6 +69,7 @@ class VideoCodec(lightning.LightningModule):
         self.joint = True
         self.clip_factor = self.clip_scale = 1.0
         self.stage_name = ""
+        self.last_bpp: Tensor | float = 0.0
 
     def configure_model(self) -> None:
         """Build the network once the video's geometry is known."""
@@ -107,7 +108,7 @@ class VideoCodec(lightning.LightningModule):
         loss = self.lmbda * distortion
         if self.joint:
             loss = loss + self.bits_per_pixel()
-        self.log("loss", loss.detach(), prog_bar=True)
+        self.log("loss", loss.detach() + (0.0 if self.joint else self.last_bpp), prog_bar=True)
         return loss
 
     def _distortion(self, batch: Tensor) -> Tensor:
@@ -127,7 +128,8 @@ class VideoCodec(lightning.LightningModule):
         """Return R: the bits of all parameters over the source's pixels; always in full precision."""
         with torch.autocast(self.device.type, enabled=False):
             bpp = torch.stack(list(self.compressed.bits().values())).sum() / self.format.pixels
-        self.log("bpp", bpp.detach(), prog_bar=True)
+        self.last_bpp = bpp.detach()
+        self.log("bpp", self.last_bpp, prog_bar=True)
         return bpp
 
     def validation_step(self, batch: Tensor) -> None:
@@ -155,7 +157,8 @@ class VideoCodec(lightning.LightningModule):
         """
         training = self.compressed.training
         self.compressed.eval()
-        pictures: Tensor = self(frames.to(self.device)).float()
+        with full_precision():
+            pictures: Tensor = self(frames.to(self.device)).float()
         self.compressed.train(training)
         return pictures
 

@@ -1,7 +1,9 @@
 """The `.nvrc` file as a video: a compressed representation in, frames out, any of them in any order."""
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -52,11 +54,26 @@ class VideoFile:
         stop = stop or self.format.frames
         if not 0 <= start < stop <= self.format.frames:
             raise InputError(f"frames {start}:{stop} are outside the video, which has frames 0:{self.format.frames}")
-        module = self.compressed.module.to(device)
+        # A copy where it moves, so that frames may be asked for on several devices at once.
+        module = self.compressed.module
+        if torch.device(device).type != "cpu":
+            module = copy.deepcopy(module).to(device)
         for index in range(start, stop):
-            with torch.no_grad():
+            with torch.no_grad(), full_precision():
                 picture = module(torch.tensor([index], device=device))
             yield to_code_values(picture.float().cpu(), self.format, CodedColour(self.header.coded_colour))
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep convolutions and products of an NVIDIA GPU in true float32: TF32 would move pixels by more than a value."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def to_code_values(pictures: Tensor, fmt: VideoFormat, colour: CodedColour) -> Tensor | Planes:

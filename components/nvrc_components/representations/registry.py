@@ -39,7 +39,9 @@ def build(kind: int, ints: Sequence[int]) -> nn.Module:
         raise BitstreamError(f"header: representation configuration is damaged ({error})") from error
     module = KINDS[kind].module
     with torch.device("meta"):  # counts without allocating
-        parameters = sum(parameter.numel() for parameter in module(config).parameters())
+        network = module(config)
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        parameters += config.frames * sum(1 for _ in network.modules())  # tables of every grid's time axis
     if parameters > MAX_PARAMETERS:
         raise BitstreamError(f"the header asks for {parameters} parameters, this decoder takes up to {MAX_PARAMETERS}")
     return module(config)

@@ -25,16 +25,23 @@ def file(tmp_path):
 def test_same_frames_pass_and_are_seen_in_order(file):
     frames, seen = list(load(file).frames()), []
     state = torch.get_rng_state()
-    opened, seconds = verify_file(file, frames.__getitem__, seen=seen.append)
+    opened, seconds, difference = verify_file(file, frames.__getitem__, seen=seen.append)
+    assert difference == 0
     assert torch.equal(torch.get_rng_state(), state)
     assert opened.format.frames == len(seen) == 3
     assert all(torch.equal(one, other) for one, other in zip(seen, frames, strict=True))
     assert seconds > 0
 
 
-def test_one_wrong_value_is_found(file):
+def test_a_difference_of_one_value_is_told(file):
     frames = list(load(file).frames())
-    frames[2][0, 1, 5, 7] ^= 1
+    frames[1][0, 1, 5, 7] ^= 1
+    assert verify_file(file, frames.__getitem__)[2] == 1
+
+
+def test_a_wrong_value_is_found(file):
+    frames = list(load(file).frames())
+    frames[2][0, 1, 5, 7] ^= 4
     with pytest.raises(RuntimeError, match="frame 2 decodes to other values"):
         verify_file(file, frames.__getitem__)
 

@@ -29,9 +29,7 @@ def test_ms_ssim_and_its_gradient_are_those_of_the_standard_definition(height, w
     value.backward()
     expected.backward()
     assert value.item() == pytest.approx(expected.item(), abs=2e-6)
-    torch.testing.assert_close(
-        ours.grad.double(), theirs.grad, rtol=1e-3, atol=1e-4 * theirs.grad.abs().max()
-    )
+    torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-3, atol=1e-4 * theirs.grad.abs().max())
 
 
 def test_ms_ssim_of_an_eleven_pixel_window_matches_too():
@@ -61,9 +59,7 @@ def test_ms_ssim_gradient_is_finite_where_structure_is_negative():
     assert torch.isfinite(x.grad).all()
 
 
-@pytest.mark.parametrize(
-    ("side", "scales"), [(5, 1), (9, 1), (10, 2), (20, 3), (40, 4), (79, 4), (80, 5), (999, 5)]
-)
+@pytest.mark.parametrize(("side", "scales"), [(5, 1), (9, 1), (10, 2), (20, 3), (40, 4), (79, 4), (80, 5), (999, 5)])
 def test_the_scales_that_fit(side, scales):
     assert scales_for(side, 1000, 5) == scales
     assert scales_for(1000, side, 5) == scales
