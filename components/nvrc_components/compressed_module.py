@@ -21,6 +21,7 @@ from nvrc_components.fitting import Coded, fit
 from nvrc_components.functional import counter_uniform
 from nvrc_components.groups import SIDE, Group, TensorCodec, check_groups, group_of
 from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
+from nvrc_components.quantizers.windows import take_rows, windows_of
 from nvrc_components.side import SideTensor, quantized_together, sides_of
 
 __all__ = ["SIDE", "CompressedModule", "Group", "Streams"]
@@ -66,15 +67,25 @@ class CompressedModule(nn.Module):
         codecs = (TensorCodec(group_of(name, groups), tensor) for name, tensor in module.named_parameters())
         self.codecs = nn.ModuleList(codecs)
 
-    def forward(self, *args: Any, windows: Mapping[str, tuple[int, int]] | None = None, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, windows: Mapping[str, Sequence[int]] | None = None, **kwargs: Any) -> Any:
         """Return the module's output under quantised parameters.
 
-        `windows` names the parameters of which only rows [start, stop) are wanted; the module gets those alone.
+        `windows` names the parameters of which only some rows are wanted, by ascending number; the module gets those
+        alone, in that order.
+
+        Raises:
+            ValueError: a window is of no parameter, or its rows are none, out of order or not all inside.
         """
         return functional_call(self.module, self.quantized(windows or {}), args, kwargs)
 
-    def quantized(self, windows: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Tensor]:
-        """Return the quantised parameters by name; of those in `windows` just the rows [start, stop)."""
+    def quantized(self, windows: Mapping[str, Sequence[int]] | None = None) -> dict[str, Tensor]:
+        """Return the quantised parameters by name; of those in `windows` just the rows with these ascending numbers.
+
+        Shape: each parameter's; (rows of its window, ...) of those in `windows`.
+
+        Raises:
+            ValueError: a window is of no parameter, or its rows are none, out of order or not all inside.
+        """
         items = list(self._items(windows or {}))
         with quantized_together(sides_of([codec.quantizer for _, codec, *_ in items])):
             steps = [codec.quantizer.step(window) for _, codec, _, window in items]
@@ -170,11 +181,12 @@ class CompressedModule(nn.Module):
             ]
         fit(items, iterations, rate)
 
-    def _items(self, windows: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
+    def _items(self, rows: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
         parameters = dict(self.module.named_parameters())
+        windows = windows_of(rows, parameters)
         for name, codec in zip(self.names, self.tensor_codecs(), strict=True):
-            window = slice(*windows[name]) if name in windows else WHOLE
-            yield name, codec, parameters[name][window] if name in windows else parameters[name], window
+            tensor, window = parameters[name], windows.get(name, WHOLE)
+            yield name, codec, take_rows(tensor, window) if name in windows else tensor, window
 
     def _surrogate_symbols(
         self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], steps: Sequence[Tensor]
@@ -201,6 +213,11 @@ class CompressedModule(nn.Module):
             total += sizes[name]
         ranges = []
         for name, _, tensor, window in items:
-            first = starts[name] + (window.start or 0) * (sizes[name] // max(rows[name], 1))
-            ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
+            row = sizes[name] // max(rows[name], 1)
+            if isinstance(window, slice):
+                first = starts[name] + (window.start or 0) * row
+                ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
+            else:
+                first_row = torch.arange(starts[name], starts[name] + row, dtype=torch.int32, device=device)
+                ranges.append((window.int()[:, None] * row + first_row).flatten())
         return counter_uniform(torch.cat(ranges), (self.seed << 40) + int(self.step))

@@ -49,11 +49,30 @@ def test_windows_give_slices_of_the_whole_with_the_same_noise(surrogate):
     compressed = wrapped(surrogate=surrogate, seed=5)
     step = compressed.step.clone()
     whole = compressed.quantized()
-    for window in ((0, 6), (2, 3), (3, 6), (0, 1)):
+    weights = torch.randn_like(whole["grid"])
+    for rows in (range(6), (2,), (3, 4, 5), (0,), (0, 5), [0, 2, 3, 5], (1, 4)):
         compressed.step.copy_(step)
-        parts = compressed.quantized({"grid": window})
-        assert torch.equal(parts["grid"], whole["grid"][slice(*window)])
-        assert torch.equal(parts["mix.weight"], whole["mix.weight"])
+        parts = compressed.quantized({"grid": rows, "mix.weight": (1, 6)})
+        assert torch.equal(parts["grid"], whole["grid"][list(rows)])
+        assert torch.equal(parts["mix.weight"], whole["mix.weight"][[1, 6]])
+        assert torch.equal(parts["out.weight"], whole["out.weight"])
+        outputs = (parts["grid"], whole["grid"][list(rows)])
+        part, expected = (
+            torch.autograd.grad((grid * weights[list(rows)]).sum(), compressed.module.grid, retain_graph=True)
+            for grid in outputs
+        )
+        assert torch.equal(part[0], expected[0])
+
+
+@pytest.mark.parametrize("rows", [(), (3, 2), (1, 1), (-1, 0), (0, 6)])
+def test_rows_that_are_none_out_of_order_or_outside_are_refused(rows):
+    with pytest.raises(ValueError, match="'grid' needs ascending rows from 0 to 5"):
+        wrapped().quantized({"grid": rows})
+
+
+def test_a_window_of_no_parameter_is_refused():
+    with pytest.raises(ValueError, match="no parameter 'grids'"):
+        wrapped().quantized({"grids": (0,)})
 
 
 def test_noise_depends_on_seed_and_step_alone():
@@ -85,7 +104,8 @@ def test_the_module_runs_with_slices_alone():
 
     compressed = wrapped(Slices).eval()
     whole = compressed(6)
-    torch.testing.assert_close(compressed(2, windows={"grid": (3, 5)}), whole[3:5])
+    torch.testing.assert_close(compressed(2, windows={"grid": (3, 4)}), whole[3:5])
+    torch.testing.assert_close(compressed(2, windows={"grid": (1, 5)}), whole[[1, 5]])
     assert torch.equal(compressed(count=6), whole)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nvrc_components.quantizers.base import WHOLE, Quantizer, Window
+from nvrc_components.quantizers.base import Quantizer
 from nvrc_components.quantizers.block import BlockQuantizer
 from nvrc_components.quantizers.dual_axis import DualAxisQuantizer
 from nvrc_components.quantizers.surrogates import (
@@ -13,6 +13,7 @@ from nvrc_components.quantizers.surrogates import (
     Surrogate,
 )
 from nvrc_components.quantizers.tensor import TensorQuantizer
+from nvrc_components.quantizers.windows import WHOLE, Window
 
 QUANTIZERS: Final[dict[int, type[Quantizer]]] = {
     cls.kind: cls for cls in (TensorQuantizer, DualAxisQuantizer, BlockQuantizer)

@@ -2,16 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-Window: TypeAlias = slice
-"""Rows of dim 0 that are wanted; `slice(None)` is all of them."""
-
-WHOLE: Window = slice(None)
+from nvrc_components.quantizers.windows import WHOLE, Window
 
 
 class Quantizer(nn.Module, ABC):

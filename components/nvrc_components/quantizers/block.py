@@ -8,7 +8,8 @@ from typing_extensions import Self
 
 from nvrc_components.functional import block_counts
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant
+from nvrc_components.quantizers.base import Quantizer, constant
+from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
 
 
@@ -57,8 +58,11 @@ class BlockQuantizer(Quantizer):
         return cls(tensor, (configuration[0], configuration[1], configuration[2]))
 
     def _expand(self, by_block: Tensor, window: Window) -> Tensor:
-        start, stop, _ = window.indices(self.shape[0])
         bt, bh, bw = self.block
-        rows = by_block[start // bt : -(-stop // bt)]
-        rows = rows.repeat_interleave(bt, 0)[start % bt : start % bt + stop - start]
+        if isinstance(window, slice):
+            start, stop, _ = window.indices(self.shape[0])
+            rows = by_block[start // bt : -(-stop // bt)]
+            rows = rows.repeat_interleave(bt, 0)[start % bt : start % bt + stop - start]
+        else:
+            rows = take_rows(by_block, window // bt)
         return rows.repeat_interleave(bh, 2).repeat_interleave(bw, 3)[..., : self.shape[2], : self.shape[3]]

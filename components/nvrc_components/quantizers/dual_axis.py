@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant, initial_log2_step
+from nvrc_components.quantizers.base import Quantizer, constant, initial_log2_step
+from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
 
 AXIS_MINIMUM: Final = 128
@@ -36,7 +37,7 @@ class DualAxis(nn.Module):
         """Return each axis' values for `tensor[window]`, broadcastable to it."""
         parts = []
         if self.has_rows:
-            parts.append(self.rows()[window].reshape(-1, *[1] * len(self.trailing)))
+            parts.append(take_rows(self.rows(), window).reshape(-1, *[1] * len(self.trailing)))
         if self.has_columns:
             parts.append(self.columns().reshape(1, *self.trailing))
         return parts or [self.whole()]

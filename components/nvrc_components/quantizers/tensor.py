@@ -5,7 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers.base import WHOLE, Quantizer, Window, constant, initial_log2_step
+from nvrc_components.quantizers.base import Quantizer, constant, initial_log2_step
+from nvrc_components.quantizers.windows import WHOLE, Window
 from nvrc_components.side import SideTensor
 
 

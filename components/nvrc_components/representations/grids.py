@@ -39,11 +39,20 @@ def _slices(grid: Tensor, index: Tensor) -> Tensor:
     return F.embedding(index, grid.flatten(1)).reshape(-1, *grid.shape[1:])
 
 
+def _places(low: Tensor, high: Tensor, slices: int) -> tuple[Tensor, Tensor]:
+    """Where the touched slices are among themselves; ``unique`` would have to wait for the device."""
+    if low.numel() == 1:
+        return low - low, high - low
+    touched = torch.zeros(slices, dtype=torch.int64, device=low.device)
+    places = touched.index_fill_(0, torch.cat((low, high)), 1).cumsum(0) - 1
+    return places[low], places[high]
+
+
 class TemporalGrid(nn.Module):
     """A parameter ``grid`` whose first axis is time, read by linear interpolation between two slices.
 
     While training, ``grid`` may be replaced (``torch.func.functional_call``) by the quantised slices
-    ``[start:stop]`` of ``window(frames)`` alone; nothing else of it is ever read.
+    ``window(frames)`` alone, in that order; nothing else of it is ever read.
 
     Args:
         slices: Temporal length of the grid.
@@ -66,23 +75,28 @@ class TemporalGrid(nn.Module):
         self.register_buffer("high", table.high, persistent=False)
         self.register_buffer("weight", table.weight, persistent=False)
 
-    def window(self, frames: Sequence[int] | Tensor) -> tuple[int, int]:
-        """Start and stop of the slices that these frames touch.
+    def window(self, frames: Sequence[int] | Tensor) -> tuple[int, ...]:
+        """Numbers of the slices that these frames touch, ascending.
 
-        Shape: ``frames`` any number of frame numbers, at least one.
+        Shape: ``frames`` any number of frame numbers, at least one, in any order, repeats allowed.
         """
         # In plain integers: a look at the tables would wait for the device, once for every grid.
         numbers = frames.tolist() if isinstance(frames, Tensor) else frames
-        first, last = ((2 * frame + 1) * self.slices - self.total for frame in (min(numbers), max(numbers)))
-        period, end = 2 * self.total, self.slices - 1
-        return min(max(first // period, 0), end), min(max(-(-last // period), 0), end) + 1
+        period = 2 * self.total
+        touched: set[int] = set()
+        for frame in numbers:
+            position = min(max((2 * frame + 1) * self.slices - self.total, 0), period * (self.slices - 1))
+            touched.update((position // period, -(-position // period)))
+        return tuple(sorted(touched))
 
     def taps(self, frames: Tensor) -> TimeTaps:
-        """The slices to blend, numbered within whatever ``grid`` holds now: the whole or the window."""
+        """The slices to blend, numbered within whatever ``grid`` holds now: the whole or the window.
+
+        Shape: ``frames`` (B,) int64, those that the window was made for.
+        """
         low, high = self.low[frames], self.high[frames]
         if self.grid.shape[0] != self.slices:
-            start = low.min()
-            low, high = low - start, high - start
+            low, high = _places(low, high, self.slices)
         return TimeTaps(low, high, self.weight[frames])
 
     def forward(self, frames: Tensor) -> Tensor:

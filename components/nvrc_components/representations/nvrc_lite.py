@@ -37,15 +37,15 @@ class NvrcLite(nn.Module):
         self.head = nn.Linear(config.widths[-1], config.out_channels)
         nn.init.zeros_(self.head.bias)  # sigmoid(0) is mid-grey
 
-    def windows(self, frames: Sequence[int] | Tensor) -> dict[str, tuple[int, int]]:
-        """Temporal slices ``[start, stop)`` of every temporal parameter that these frames touch.
+    def windows(self, frames: Sequence[int] | Tensor) -> dict[str, tuple[int, ...]]:
+        """Numbers, ascending, of the temporal slices of every temporal parameter that these frames touch.
 
         Parameters that are not named have no time axis and are always needed whole.
 
-        Shape: ``frames`` any number of frame numbers, at least one.
+        Shape: ``frames`` any number of frame numbers, at least one, in any order, repeats allowed.
         """
-        asked = torch.as_tensor(frames, dtype=torch.int64).cpu()
-        around = self.stem.neighbours(asked)
+        numbers = torch.as_tensor(frames, dtype=torch.int64).cpu()
+        asked, around = numbers.tolist(), self.stem.neighbours(numbers).tolist()
         return {
             f"{name}.grid": module.window(around if name.startswith("stem.") else asked)
             for name, module in self.named_modules()

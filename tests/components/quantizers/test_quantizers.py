@@ -53,9 +53,11 @@ def test_steps_of_a_window_are_the_window_of_the_steps(cls, shape):
     quantizer = randomised(cls(tensor))
     step = quantizer.step().expand(shape)
     log2_step = quantizer.log2_step().expand(shape)
-    count = shape[0]
+    count, windows = shape[0], []
     for start, stop in ((0, count), (0, 1), (count - 1, count), (count // 3, count - 1), (count // 2, count // 2 + 1)):
-        window = slice(start, stop)
+        windows.append(slice(start, stop))
+    windows.append(torch.tensor(sorted({0, count // 2, count - 1})))
+    for window in windows:
         assert torch.equal(quantizer.step(window).expand(tensor[window].shape), step[window])
         assert torch.equal(quantizer.log2_step(window).expand(tensor[window].shape), log2_step[window])
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.func import functional_call
 
 from nvrc_components.representations.grids import FeatureGrid, LocalGrid, time_taps
 
@@ -23,8 +24,8 @@ def test_as_many_slices_as_frames_reads_one_slice():
     grid = FeatureGrid(6, 6, 2, 3, 4)
     frames = torch.tensor([5, 0, 5])
     assert torch.equal(grid(frames), grid.grid[frames])
-    assert grid.window([2]) == (2, 3)
-    assert grid.window(frames) == (0, 6)
+    assert grid.window([2]) == (2,)
+    assert grid.window(frames) == (0, 5)
 
 
 def test_half_as_many_slices_blends_neighbours():
@@ -33,8 +34,18 @@ def test_half_as_many_slices_blends_neighbours():
     assert torch.equal(values[0], grid.grid[0])
     assert torch.equal(values[3], grid.grid[1])
     torch.testing.assert_close(values[1], 0.75 * grid.grid[0] + 0.25 * grid.grid[1])
-    assert grid.window([0]) == (0, 1)
-    assert grid.window([1]) == (0, 2)
+    assert grid.window([0]) == (0,)
+    assert grid.window([1]) == (0, 1)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_the_slices_of_a_window_alone_give_the_same_and_each_is_touched(total, slices, data):
+    numbers = data.draw(st.lists(st.integers(0, total - 1), min_size=1, max_size=5))
+    grid, frames = LocalGrid(slices, total, 1, 2), torch.tensor(numbers)
+    rows, taps = grid.window(frames), grid.taps(frames)
+    assert rows == tuple(sorted({*taps.low.tolist(), *taps.high.tolist()})) == grid.window(numbers)
+    part = functional_call(grid, {"grid": grid.grid[list(rows)]}, (frames,))
+    assert torch.equal(part, grid(frames))
 
 
 @pytest.mark.parametrize("slices", [1, 3, 5, 9])

@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch.func import functional_call
 
+from nvrc_components.compressed_module import CompressedModule, Group
+from nvrc_components.entropy_models import GaussianPrior
+from nvrc_components.quantizers import DualAxisQuantizer, SoftRoundKumaraswamy
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig, nvrc_lite_config
 from nvrc_components.representations.patches import Region
 
@@ -62,30 +65,28 @@ def test_a_patch_equals_the_crop_of_the_whole_frame_with_its_gradients(size, dep
         torch.testing.assert_close(a, b, atol=1e-3 * float(b.abs().max()) + 1e-6, rtol=1e-3)
 
 
-@pytest.mark.parametrize("frames", [[0], [6], [3, 4], [6, 0]])
+@pytest.mark.parametrize("frames", [[0], [6], [3, 4], [6, 0], [5, 0, 5, 2]])
 def test_slices_named_by_windows_are_enough_and_others_have_no_influence(frames):
     model, asked = network(), torch.tensor(frames)
     windows = model.windows(asked)
     assert windows == model.windows(frames)
     parameters = dict(model.named_parameters())
     assert set(windows) == {name for name in parameters if name.endswith("grid")}
-    sliced = {n: p[slice(*windows[n])] if n in windows else p for n, p in parameters.items()}
+    sliced = {n: p[list(windows[n])] if n in windows else p for n, p in parameters.items()}
     expected = model(asked)
     torch.testing.assert_close(functional_call(model, sliced, (asked,)), expected, atol=1e-6, rtol=0)
     spoiled = {}
     for name, parameter in parameters.items():
         spoiled[name] = parameter.detach().clone()
         if name in windows:
-            start, stop = windows[name]
-            spoiled[name][:start] = torch.nan
-            spoiled[name][stop:] = torch.nan
+            spoiled[name][[row for row in range(len(parameter)) if row not in windows[name]]] = torch.nan
     torch.testing.assert_close(functional_call(model, spoiled, (asked,)), expected, atol=1e-6, rtol=0)
 
 
 def test_slices_are_enough_for_patches_too():
-    model, asked = network(), torch.tensor([4, 3])
+    model, asked = network(), torch.tensor([6, 1])
     windows = model.windows(asked)
-    sliced = {n: p[slice(*windows[n])] if n in windows else p for n, p in model.named_parameters()}
+    sliced = {n: p[list(windows[n])] if n in windows else p for n, p in model.named_parameters()}
     region = Region(20, 30, torch.tensor([70, 2]), torch.tensor([0, 40]))
     out = functional_call(model, sliced, (asked, region))
     torch.testing.assert_close(out, crops(model(asked), region), atol=2e-5, rtol=0)
@@ -93,8 +94,30 @@ def test_slices_are_enough_for_patches_too():
 
 def test_a_window_is_as_narrow_as_the_frames_allow():
     windows = network(frames=8).windows([3])
-    assert windows["stages.1.features.grid"] == (0, 2)
-    assert windows["stem.levels.0.features.grid"] == (2, 5)
+    assert windows["stages.1.features.grid"] == (0, 1)
+    assert windows["stem.levels.0.features.grid"] == (2, 3, 4)
+
+
+def test_frames_far_apart_touch_few_slices_each():
+    model, frames = network(frames=300, height=24, width=24), [290, 10, 150, 10]
+    for name, rows in model.windows(frames).items():
+        assert set(rows) == {row for frame in frames for row in model.windows([frame])[name]}
+        assert len(rows) <= (4 if name.startswith("stem.") else 2) * 3
+
+
+def test_touched_slices_of_a_shuffled_batch_get_the_same_gradients_as_in_the_whole():
+    torch.manual_seed(0)
+    groups = [Group("all", "*", DualAxisQuantizer, GaussianPrior)]
+    model = CompressedModule(network(frames=40, height=30, width=26), groups, SoftRoundKumaraswamy(), seed=3)
+    frames, results = torch.tensor([38, 2, 20, 2]), []
+    for windows in (None, model.module.windows(frames)):
+        model.step.zero_()
+        out = model(frames, windows=windows)
+        parameters = [p for name, p in model.named_parameters() if "entropy_model" not in name and p.requires_grad]
+        results.append((out.detach(), torch.autograd.grad(out.square().sum(), parameters)))
+    torch.testing.assert_close(*(out for out, _ in results), atol=1e-6, rtol=0)
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4 * float(a.abs().max()) + 1e-7, rtol=1e-3)
 
 
 def test_gradients_reach_every_parameter():
