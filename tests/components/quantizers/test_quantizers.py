@@ -132,4 +132,4 @@ def test_a_line_of_fewer_than_128_elements_has_no_parameter_of_its_own(shape, na
 
 def test_the_start_follows_the_tensors_spread_and_exists_for_any_tensor():
     assert initial_log2_step(torch.full((9,), 8.0), 5.0) == -2
-    assert initial_log2_step(torch.zeros(9), 5.0) == initial_log2_step(torch.zeros(0), 5.0) == -15
+    assert initial_log2_step(torch.zeros(9), 5.0) == initial_log2_step(torch.zeros(0), 5.0) == -9  # counts as 1/16
