@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nvrc_components.representations.host_memory import keep_freed_memory
 from nvrc_components.representations.pointwise import pointwise
 
 
@@ -37,7 +36,3 @@ def test_gradients_are_left_out_where_none_is_asked():
 def test_double_precision_takes_the_general_path():
     x, weight = torch.randn(1, 2, 3, 4, dtype=torch.float64), torch.randn(5, 4, dtype=torch.float64)
     assert torch.equal(pointwise(x, weight), F.linear(x, weight))
-
-
-def test_keeping_freed_memory_says_whether_it_could():
-    assert keep_freed_memory() in (True, False)
