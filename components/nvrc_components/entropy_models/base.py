@@ -1,35 +1,28 @@
 """The contract of entropy models: training gives bits, coding gives integer parameters, both from the same code."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from abc import abstractmethod
+from typing import Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from typing_extensions import Self
+from torch import Tensor
 
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import Integers, SymbolDecoder, SymbolEncoder
 from nvrc_components.functional import gaussian_bits, lower_bound, round_straight_through, upper_bound
+from nvrc_components.tensor_module import TensorModule
 
 # The rarest symbol of a table costs 24 bits; an escaped one about 14 to 23, and one to six bytes.
 _OUTLIER_BITS: Final = 27.0
 
 
-class EntropyModel(nn.Module, ABC):
+class EntropyModel(TensorModule):
     """Gives every symbol of one tensor a Gaussian whose mean and scale lie on the coder's lattices.
 
     A symbol is a value in units of its quantisation step: an integer in a file, noisy while training.
     `log2_step` (exact multiples of 1/64, broadcastable to the symbols) is there for models whose scales are in
     the tensor's own units, so that a step may move without every scale having to follow.
     """
-
-    kind: ClassVar[int]
-
-    @abstractmethod
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__()
 
     @abstractmethod
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
@@ -45,21 +38,6 @@ class EntropyModel(nn.Module, ABC):
     @abstractmethod
     def decode(self, shape: torch.Size, log2_step: Tensor, decoder: SymbolDecoder) -> Tensor:
         """Return the integer symbols that `encode` appended, as a float tensor of this shape."""
-
-    def configuration(self) -> Sequence[int]:
-        """Return the integers that, with the tensor's shape, rebuild this entropy model."""
-        return ()
-
-    @classmethod
-    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
-        """Return what `configuration()` described, for this tensor.
-
-        Raises:
-            ValueError: the integers are not a configuration of this class.
-        """
-        if configuration:
-            raise ValueError(f"{cls.__name__} takes no configuration, got {tuple(configuration)}")
-        return cls(tensor)
 
 
 def coded_bits(symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:

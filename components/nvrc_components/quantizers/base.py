@@ -1,27 +1,16 @@
 """The contract of quantisers: which step every element of a tensor has."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
-from typing_extensions import Self
+from torch import Tensor
 
 from nvrc_components.quantizers.windows import WHOLE, Window
+from nvrc_components.tensor_module import TensorModule
 
 
-class Quantizer(nn.Module, ABC):
-    """Gives the quantisation step of every element; what stands in for rounding is the surrogate's business.
-
-    Built for one tensor. `kind` and `configuration()` say in a file which quantiser it was.
-    """
-
-    kind: ClassVar[int]
-
-    @abstractmethod
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__()
+class Quantizer(TensorModule):
+    """Gives the quantisation step of every element; what stands in for rounding is the surrogate's business."""
 
     @abstractmethod
     def log2_step(self, window: Window = WHOLE) -> Tensor:
@@ -30,21 +19,6 @@ class Quantizer(nn.Module, ABC):
     @abstractmethod
     def step(self, window: Window = WHOLE) -> Tensor:
         """Return the steps of `tensor[window]`, broadcastable to it; the same bits on every machine."""
-
-    def configuration(self) -> Sequence[int]:
-        """Return the integers that, with the tensor's shape, rebuild this quantiser."""
-        return ()
-
-    @classmethod
-    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
-        """Return what `configuration()` described, for this tensor.
-
-        Raises:
-            ValueError: the integers are not a configuration of this class.
-        """
-        if configuration:
-            raise ValueError(f"{cls.__name__} takes no configuration, got {tuple(configuration)}")
-        return cls(tensor)
 
 
 def initial_log2_step(tensor: Tensor, bits: float) -> float:
