@@ -66,6 +66,7 @@ class CompressedModule(nn.Module):
         check_groups(groups, self.names)
         codecs = (TensorCodec(group_of(name, groups), tensor) for name, tensor in module.named_parameters())
         self.codecs = nn.ModuleList(codecs)
+        self._places = _places(module)
 
     def forward(self, *args: Any, windows: Mapping[str, Sequence[int]] | None = None, **kwargs: Any) -> Any:
         """Return the module's output under quantised parameters.
@@ -205,19 +206,23 @@ class CompressedModule(nn.Module):
 
     def _noise(self, items: Sequence[tuple[str, TensorCodec, Tensor, Window]], device: torch.device) -> Tensor:
         self.step += 1
-        sizes = {name: p.numel() for name, p in self.module.named_parameters()}
-        rows = {name: p.shape[0] if p.dim() else 1 for name, p in self.module.named_parameters()}
-        starts, total = {}, 0
-        for name in self.names:
-            starts[name] = total
-            total += sizes[name]
         ranges = []
         for name, _, tensor, window in items:
-            row = sizes[name] // max(rows[name], 1)
+            start, row = self._places[name]
             if isinstance(window, slice):
-                first = starts[name] + (window.start or 0) * row
+                first = start + (window.start or 0) * row
                 ranges.append(torch.arange(first, first + tensor.numel(), dtype=torch.int32, device=device))
             else:
-                first_row = torch.arange(starts[name], starts[name] + row, dtype=torch.int32, device=device)
+                first_row = torch.arange(start, start + row, dtype=torch.int32, device=device)
                 ranges.append((window.int()[:, None] * row + first_row).flatten())
         return counter_uniform(torch.cat(ranges), (self.seed << 40) + int(self.step))
+
+
+def _places(module: nn.Module) -> dict[str, tuple[int, int]]:
+    """Return for each parameter the number of its first element among all, and the elements of one of its rows."""
+    places, start = {}, 0
+    for name, parameter in module.named_parameters():
+        rows = parameter.shape[0] if parameter.dim() else 1
+        places[name] = start, parameter.numel() // max(rows, 1)
+        start += parameter.numel()
+    return places
