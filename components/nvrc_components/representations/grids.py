@@ -133,6 +133,16 @@ class FeatureGrid(TemporalGrid):
         high = self.grid[taps.high[:, None, None], :, at_rows, at_columns]
         return torch.lerp(low, high, taps.weight.to(low.dtype)[:, None, None, None])
 
+    def span(self, frames: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """The same at positions that may lie outside the grid, where features are zero.
+
+        Shape: ``frames`` (B,), ``rows`` (B, h), ``columns`` (B, w) -> (B, channels, h, w).
+        """
+        height, width = self.grid.shape[-2:]
+        at = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+        inside = (at[0] == rows)[:, :, None] & (at[1] == columns)[:, None, :]
+        return (self.crop(frames, *at) * inside[..., None]).permute(0, 3, 1, 2)
+
 
 class LocalGrid(TemporalGrid):
     """Features that depend on time and on the position inside one upsampled pixel, tiled over space.

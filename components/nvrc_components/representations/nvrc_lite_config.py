@@ -1,10 +1,12 @@
 """The shape of an NVRC-Lite network as plain integers, and the presets that choose it for a clip."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-LIMITS = {
+from nvrc_components.representations.fields import FieldReader, check, frame_sizes
+
+LIMITS: Final = {
     "frames": (1, 2**24),
     "height": (1, 2**16),
     "width": (1, 2**16),
@@ -21,13 +23,10 @@ LIMITS = {
     "base_levels": (1, 16),
     "base_grids": (1, 4096),
 }
-
-
-def _check(name: str, values: Sequence[int]) -> None:
-    low, high = LIMITS[name]
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"{name}: {value!r} is not an integer from {low} to {high}")
+SCALARS: Final = (  # as they begin the list in a file header
+    *("frames", "height", "width", "expansion", "out_channels", "shortcut"),
+    *("local_channels", "local_levels"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,16 @@ class NvrcLiteConfig:
     out_channels: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("frames", "height", "width", "expansion", "out_channels", "shortcut"):
-            _check(name, [getattr(self, name)])
-        for name in ("local_channels", "local_levels"):
-            _check(name, [getattr(self, name)])
-        _check("stages", [len(self.widths)])
+        for name in SCALARS:
+            check(LIMITS, name, [getattr(self, name)])
+        check(LIMITS, "stages", [len(self.widths)])
         for name in ("widths", "depths", "strides"):
-            _check(name, getattr(self, name))
-        _check("base_levels", [len(self.base_grids)])
+            check(LIMITS, name, getattr(self, name))
+        check(LIMITS, "base_levels", [len(self.base_grids)])
         for name, pairs, size in (("base_grids", self.base_grids, 3), ("stage_grids", self.stage_grids, 2)):
             if any(len(entry) != size for entry in pairs):
                 raise ValueError(f"{name}: every entry needs {size} integers")
-            _check(name, [value for entry in pairs for value in entry])
+            check(LIMITS, name, [value for entry in pairs for value in entry])
         for name in ("depths", "strides", "stage_grids"):
             if len(getattr(self, name)) != len(self.widths):
                 raise ValueError(f"{name}: {len(self.widths)} entries are needed, one per width")
@@ -88,17 +85,11 @@ class NvrcLiteConfig:
 
     def sizes(self) -> list[tuple[int, int]]:
         """Height and width at the stem, then after every stage; the last is the frame itself."""
-        remaining = math.prod(self.strides)
-        result = []
-        for stride in (*self.strides, 1):
-            result.append((-(-self.height // remaining), -(-self.width // remaining)))
-            remaining //= stride
-        return result
+        return frame_sizes(self.height, self.width, self.strides)
 
     def to_ints(self) -> list[int]:
         """The configuration as a flat list for a file header; ``from_ints`` reads it back."""
-        head = [self.frames, self.height, self.width, self.expansion, self.out_channels, self.shortcut]
-        head += [self.local_channels, self.local_levels, len(self.widths), len(self.base_grids)]
+        head = [*(getattr(self, name) for name in SCALARS), len(self.widths), len(self.base_grids)]
         grids = [value for entry in (*self.stage_grids, *self.base_grids) for value in entry]
         return [*head, *self.widths, *self.depths, *self.strides, *grids]
 
@@ -109,44 +100,21 @@ class NvrcLiteConfig:
         Raises:
             ValueError: Too few or too many integers, or a field out of range (named first in the message).
         """
-        values = iter(ints)
-        frames, height, width = (_take(values, name) for name in ("frames", "height", "width"))
-        expansion, out_channels, shortcut = (_take(values, name) for name in ("expansion", "out_channels", "shortcut"))
-        local_channels, local_levels = _take(values, "local_channels"), _take(values, "local_levels")
-        stages, levels = _take(values, "stages"), _take(values, "base_levels")
-        widths, depths, strides = (
-            tuple(_take(values, name) for _ in range(stages)) for name in ("widths", "depths", "strides")
-        )
-        pairs = tuple((_take(values, "stage_grids"), _take(values, "stage_grids")) for _ in range(stages))
-        base = tuple(
-            (_take(values, "base_grids"), _take(values, "base_grids"), _take(values, "base_grids"))
-            for _ in range(levels)
-        )
-        if next(values, None) is not None:
-            raise ValueError(f"base_grids: {len(ints)} integers are more than the configuration holds")
+        fields = FieldReader(ints, LIMITS)
+        scalars = {name: fields.take(name) for name in SCALARS}
+        stages, levels = fields.take("stages"), fields.take("base_levels")
+        widths, depths, strides = (fields.series(name, stages) for name in ("widths", "depths", "strides"))
+        pairs = [fields.series("stage_grids", 2) for _ in range(stages)]
+        base = [fields.series("base_grids", 3) for _ in range(levels)]
+        fields.finish("base_grids")
         return cls(
-            frames,
-            height,
-            width,
-            widths,
-            depths,
-            strides,
-            expansion,
-            base,
-            pairs,
-            local_channels,
-            local_levels,
-            shortcut,
-            out_channels,
+            widths=widths,
+            depths=depths,
+            strides=strides,
+            base_grids=tuple((channels, time, space) for channels, time, space in base),
+            stage_grids=tuple((channels, time) for channels, time in pairs),
+            **scalars,
         )
-
-
-def _take(values: Iterator[int], name: str) -> int:
-    value = next(values, None)
-    if value is None:
-        raise ValueError(f"{name}: the configuration ends before it")
-    _check(name, [value])
-    return value
 
 
 PRESETS: dict[str, tuple[int, ...]] = {  # widths; about 1, 3, 7, 12 and 20 kMAC per pixel, all included

@@ -5,22 +5,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvrc_components.representations.grids import FeatureGrid
-from nvrc_components.representations.patches import AxisBlend, blend, plan_blend
+from nvrc_components.representations.patches import blend, plan_blend
+from nvrc_components.representations.representation import BaseStem
 
 TAPS = 3  # frames the temporal convolution sees: the previous, this one, the next
 
 
 class StemLevel(nn.Module):
-    """One base grid and its full 3x3 convolution.
+    """One base grid and its full 3x3 or 3x3x3 convolution.
 
     The grid is blended in time before the convolution: both are linear and the blending weights sum to one,
     so the result is that of convolving the slices first, at one convolution for each frame asked.
+
+    Args:
+        grid: The base grid; for a 3x3x3 convolution one whose features are those of three slices.
+        conv: 3x3, or 3x3x3 over the three slices.
     """
 
-    def __init__(self, grid: FeatureGrid, c_out: int) -> None:
+    def __init__(self, grid: FeatureGrid, conv: nn.Conv2d | nn.Conv3d) -> None:
         super().__init__()
         self.features = grid
-        self.conv = nn.Conv2d(grid.grid.shape[1], c_out, 3, padding=1)
+        self.conv = conv
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
@@ -28,23 +33,41 @@ class StemLevel(nn.Module):
 
         Shape: ``frames`` (N,) -> (N, c_out, *size).
         """
-        x: Tensor = self.conv(self.features(frames))
+        x = F.conv2d(self.features(frames), self._kernel(), self.conv.bias, padding=1)
         if x.shape[-2:] == size:
             return x
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
-    def crop(self, frames: Tensor, rows: AxisBlend, columns: AxisBlend) -> Tensor:
-        """The same at the planned positions only.
+    def crop(self, frames: Tensor, size: tuple[int, int], positions: tuple[Tensor, Tensor]) -> Tensor:
+        """The same at chosen rows and columns of each sample only.
 
-        Shape: ``frames`` (N,), plans for N samples -> (N, c_out, n, m).
+        Shape: ``frames`` (N,), ``positions`` (N, n) and (N, m) -> (N, c_out, n, m).
         """
-        height, width = self.features.grid.shape[-2:]
-        at = rows.span.clamp(0, height - 1), columns.span.clamp(0, width - 1)
-        x = self.features.crop(frames, *at)
-        inside = (at[0] == rows.span)[:, :, None] & (at[1] == columns.span)[:, None, :]
-        x = (x * inside[..., None]).permute(0, 3, 1, 2)
-        x = F.conv2d(x, self.conv.weight, self.conv.bias)
+        extent = self.features.grid.shape[-2:]
+        rows, columns = (plan_blend(*axis) for axis in zip(positions, extent, size, strict=True))
+        x = F.conv2d(self.features.span(frames, rows.span, columns.span), self._kernel(), self.conv.bias)
         return blend(x.permute(0, 2, 3, 1), rows, columns).permute(0, 3, 1, 2)
+
+    def _kernel(self) -> Tensor:
+        weight = self.conv.weight
+        return weight if weight.dim() == 4 else weight.transpose(1, 2).flatten(1, 2)  # slice by slice
+
+
+def sum_levels(
+    levels: nn.ModuleList, frames: Tensor, size: tuple[int, int], positions: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """All levels at the base resolution, whole or at chosen rows and columns of each sample, added up.
+
+    Shape: ``frames`` (N,), ``positions`` (N, n) and (N, m) -> (N, c_out, *size) or (N, c_out, n, m).
+    """
+    parts = []
+    for level in levels:
+        assert isinstance(level, StemLevel)
+        parts.append(level(frames, size) if positions is None else level.crop(frames, size, positions))
+    x: Tensor = parts[0]
+    for part in parts[1:]:
+        x = x + part
+    return x
 
 
 class TemporalConv(nn.Module):
@@ -72,7 +95,7 @@ class TemporalConv(nn.Module):
         return F.linear(flat, self.weight.transpose(1, 2).flatten(1), self.bias)
 
 
-class Stem(nn.Module):
+class Stem(BaseStem):
     """Sum of all levels at the base resolution, then the temporal convolution.
 
     Args:
@@ -84,7 +107,9 @@ class Stem(nn.Module):
 
     def __init__(self, levels: list[FeatureGrid], channels: int, total: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(StemLevel(grid, channels) for grid in levels)
+        self.levels = nn.ModuleList(
+            StemLevel(grid, nn.Conv2d(grid.grid.shape[1], channels, 3, padding=1)) for grid in levels
+        )
         self.temporal = TemporalConv(channels)
         self.total = total
         self.size = size
@@ -103,18 +128,6 @@ class Stem(nn.Module):
         Shape: ``frames`` (B,), ``positions`` (B, n) and (B, m) -> (B, h, w, channels) or (B, n, m, channels).
         """
         around = self.neighbours(frames)
-        parts = [self._level(level, around, positions) for level in self.levels]
-        x = parts[0]
-        for part in parts[1:]:
-            x = x + part
+        repeated = None if positions is None else (positions[0].repeat(TAPS, 1), positions[1].repeat(TAPS, 1))
+        x = sum_levels(self.levels, around, self.size, repeated)
         return self.temporal(x.reshape(TAPS, -1, *x.shape[1:]))  # type: ignore[no-any-return]
-
-    def _level(self, level: nn.Module, around: Tensor, positions: tuple[Tensor, Tensor] | None) -> Tensor:
-        assert isinstance(level, StemLevel)
-        if positions is None:
-            return level(around, self.size)  # type: ignore[no-any-return]
-        plans = (
-            plan_blend(at.repeat(TAPS, 1), small, full)
-            for at, small, full in zip(positions, level.features.grid.shape[-2:], self.size, strict=True)
-        )
-        return level.crop(around, *plans)
