@@ -1,94 +1,105 @@
-"""Symbols a second and bits of the entropy models on the parameters of a fitted `.nvrc` file, networks included.
+"""Bits and speed of entropy coders on the same real symbols: the package's models, CompressAI's, torchac.
 
-python benchmarks/entropy_coding.py --file video.nvrc --threads 2
+python benchmarks/symbols.py --file video.nvrc --out symbols.npz
+python benchmarks/entropy_coding.py --symbols symbols.npz --out docs/results/entropy_coding
 
-Every tensor of the file is coded again by its own entropy model, each way, and once more by one Gaussian for the
-tensor, fitted in the same way, as the yardstick for what context and dual axes are worth.
+Writes a Markdown report, a CSV file and a plot. Every coder is first fitted to the symbols; times are the best of
+several, context networks included; decoded symbols must be those encoded. Needs the extra `bench`.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from coders import Blank, Coder, ModelCoder
+from entropy_plot import write_plot
+from entropy_report import Row, write_csv, write_markdown
+from rivals import CompressAiGaussian, TorchacFrequencies
+from symbols import GRIDS, SymbolTensor, load_symbols, tile
 
-from nvrc_components.bitstream.video_file import load
-from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
-from nvrc_components.compressed_module import CompressedModule, Group
-from nvrc_components.entropy_models import EntropyModel, GaussianPrior
-from nvrc_components.quantizers import TensorQuantizer
-
-
-@dataclass
-class Tally:
-    """What coding a group of tensors took."""
-
-    symbols: int = 0
-    size: int = 0
-    encode_seconds: float = 0.0
-    decode_seconds: float = 0.0
-    gaussian_size: int = 0
+from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, OctreeContext
 
 
-def code(model: EntropyModel, symbols: Tensor, log2_step: Tensor, repeats: int) -> tuple[int, float, float]:
-    """Return bytes and the best of several encode and decode times; decoding must give the symbols back."""
-    best = [float("inf"), float("inf")]
+def coders(group: str, iterations: int) -> list[Coder]:
+    """Return the coders that take a group's tensors."""
+    grids: list[Coder] = [
+        ModelCoder(f"octree, {passes} passes", f"octree {passes}", partial(OctreeContext, passes=passes), iterations)
+        for passes in (4, 10, 22)
+    ]
+    common: list[Coder] = [
+        ModelCoder("dual-axis Gaussian", "dual-axis", DualAxisGaussian, iterations),
+        ModelCoder("one Gaussian a tensor", "Gaussian", GaussianPrior, iterations),
+        CompressAiGaussian(),
+        TorchacFrequencies(),
+    ]
+    return [*grids, *common] if group == GRIDS else common
+
+
+def measure(coder: Coder, group: str, items: Sequence[SymbolTensor], repeats: int) -> Row:
+    """Code the tensors both ways several times.
+
+    Raises:
+        AssertionError: decoded symbols differ from those encoded.
+    """
+    blanks = [Blank(item.symbols.shape, item.log2_step) for item in items]
+    streams: list[bytes] = []
+    encoding, decoding = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        encoder = SymbolEncoder()
-        model.encode(symbols, log2_step, encoder)
-        stream = encoder.to_bytes()
+        streams = coder.encode(items)
         middle = time.perf_counter()
-        decoded = model.decode(symbols.shape, log2_step, SymbolDecoder(stream))
-        best = [min(best[0], middle - start), min(best[1], time.perf_counter() - middle)]
-        if not torch.equal(decoded, symbols):
-            raise AssertionError("decoded symbols differ")
-    return len(stream), best[0], best[1]
+        decoded = coder.decode(blanks, streams)
+        decoding.append(time.perf_counter() - middle)
+        encoding.append(middle - start)
+        if not all(torch.equal(symbols, item.symbols) for symbols, item in zip(decoded, items, strict=True)):
+            raise AssertionError(f"{coder.name}: decoded symbols differ from those encoded")
+    return Row(
+        group,
+        coder.name,
+        coder.label,
+        sum(item.symbols.numel() for item in items),
+        sum(map(len, streams)),
+        coder.side_bytes(),
+        coder.estimated_bytes(items),
+        min(encoding),
+        min(decoding),
+    )
 
 
-def gaussian_bytes(symbols: Tensor) -> int:
-    """Return the bytes of the symbols under one Gaussian for the tensor, its parameters included."""
-    module = torch.nn.ParameterDict({"x": torch.nn.Parameter(symbols.clone())})
-    plain = CompressedModule(module, [Group("x", "*", TensorQuantizer, GaussianPrior)]).eval()
-    with torch.no_grad():
-        next(plain.tensor_codecs()).quantizer.shared.value.zero_()  # type: ignore[union-attr, operator]
-    plain.fit_entropy_models(200, 0.1)
-    streams = plain.compress()
-    return len(streams.side) + len(streams.groups["x"])
-
-
-def tensors(compressed: CompressedModule) -> Iterator[tuple[str, EntropyModel, Tensor, Tensor]]:
-    """Yield group, entropy model, symbols and log2-steps of every parameter."""
-    parameters = compressed.module.parameters()
-    for codec, tensor in zip(compressed.tensor_codecs(), parameters, strict=True):
-        symbols = torch.round(tensor.detach() / codec.quantizer.step().detach())
-        yield codec.group, codec.entropy_model, symbols, codec.quantizer.log2_step().detach()
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Yield a row for each group and coder, told on the way."""
+    for group, sample in load_symbols(options.symbols).items():
+        items = [tile(item, options.tile) for item in sample] if group == GRIDS else sample
+        for coder in coders(group, options.iterations):
+            start = time.perf_counter()
+            coder.fit(items, sample)
+            fitted = time.perf_counter() - start
+            row = measure(coder, group, items, options.repeats)
+            print(f"{group}: {coder.name}: fitted in {fitted:.0f} s, {row.bits:.3f} bit/symbol,", end=" ")
+            print(f"encodes {row.encode_speed:.2f}, decodes {row.decode_speed:.2f} Msymbol/s", flush=True)
+            yield row
 
 
 def main() -> None:
-    """Print a table, one line a group."""
+    """Measure and write the report, the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", required=True)
+    parser.add_argument("--symbols", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="path of the results without an extension")
+    parser.add_argument("--clip", default="NVRC-Lite", help="what the symbols are from, for the report")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=400, help="steps of fitting our models")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--tile", type=int, default=1, help="copies of the grids along time, height and width")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    tallies: dict[str, Tally] = {}
-    for group, model, symbols, log2_step in tensors(load(options.file).compressed):
-        size, encoding, decoding = code(model, symbols, log2_step, options.repeats)
-        tally = tallies.setdefault(group, Tally())
-        tally.symbols += symbols.numel()
-        tally.size += size
-        tally.encode_seconds += encoding
-        tally.decode_seconds += decoding
-        tally.gaussian_size += gaussian_bytes(symbols)
-    print("| group | symbols | bytes | bytes, one Gaussian a tensor | encode Msymbol/s | decode Msymbol/s |")
-    print("|---|---|---|---|---|---|")
-    for name, t in tallies.items():
-        speeds = f"{t.symbols / t.encode_seconds / 1e6:.2f} | {t.symbols / t.decode_seconds / 1e6:.2f}"
-        print(f"| {name} | {t.symbols:,} | {t.size:,} | {t.gaussian_size:,} | {speeds} |")
+    torch.manual_seed(0)
+    table = list(rows(options))
+    write_csv(table, options.out.with_suffix(".csv"))
+    write_plot(table, options.out.with_suffix(".svg"))
+    write_markdown(table, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""Results of the entropy coding benchmark as a CSV file and a Markdown report."""
+
+import csv
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from symbols import GRIDS, LAYERS
+
+from nvrc_lightning.evaluation.provenance import Machine, git_commit
+
+COMMAND = "python benchmarks/entropy_coding.py --symbols symbols.npz --out docs/results/entropy_coding"
+_PACKAGES = ("torch", "numpy", "constriction", "compressai", "torchac")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One coder on one group of tensors: sizes in bytes, times in seconds; `label` is the short name."""
+
+    group: str
+    coder: str
+    label: str
+    symbols: int
+    stream: int
+    side: int
+    estimate: float
+    encode_seconds: float
+    decode_seconds: float
+
+    @property
+    def bits(self) -> float:
+        """Bits a symbol, side bytes included."""
+        return 8 * (self.stream + self.side) / self.symbols
+
+    @property
+    def overhead(self) -> float:
+        """What the stream has over the model's own cross-entropy, per cent."""
+        return 100 * (self.stream / self.estimate - 1)
+
+    @property
+    def encode_speed(self) -> float:
+        """Msymbol/s."""
+        return self.symbols / self.encode_seconds / 1e6
+
+    @property
+    def decode_speed(self) -> float:
+        """Msymbol/s."""
+        return self.symbols / self.decode_seconds / 1e6
+
+
+class Comparison(NamedTuple):
+    """Two coders of a group, by label, and what their difference should be."""
+
+    group: str
+    coder: str
+    other: str
+    target: str
+
+
+COMPARISONS = (
+    Comparison(GRIDS, "octree 10", "masked conv", "at most +3 %"),
+    Comparison(GRIDS, "octree 10", "Gaussian", "at most -8 %"),
+    Comparison(GRIDS, "masked conv", "Gaussian", "at most -8 %"),
+    Comparison(GRIDS, "octree 10", "CompressAI", ""),
+    Comparison(GRIDS, "octree 10", "torchac", ""),
+    Comparison(LAYERS, "dual-axis", "Gaussian", ""),
+    Comparison(LAYERS, "dual-axis", "CompressAI", ""),
+    Comparison(LAYERS, "dual-axis", "torchac", ""),
+)
+NOTES = """
+Encode and decode are Msymbol/s, context networks included, the best of several runs; bit/symbol counts side bytes.
+The estimate is the coder's own cross-entropy of these symbols (target for ours: the stream within 0.2 %).
+
+- Ours: one entropy model a tensor, fitted to these symbols, all in one stream; side bytes are phi and psi as a file
+  holds them.
+- CompressAI: one string a tensor with its 64 default scales, the best integer mean and scale of each tensor; side
+  bytes are three a tensor.
+- torchac, as HiNeRV's official code uses it: one stream a tensor, counted frequencies, their table repeated for every
+  symbol; side bytes are the float32 frequencies and int32 values that HiNeRV stores, without its pickle and zip.
+- Quantisation steps cost the same under every coder and are not counted. The clip was fitted with the octree of ten
+  passes on its grids and the dual-axis model on its layers, which favours these two.
+"""
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> None:
+    """Write one line for each coder and group."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            [
+                "group",
+                "coder",
+                "symbols",
+                "stream_bytes",
+                "side_bytes",
+                "bits_per_symbol",
+                "estimate_bytes",
+                "overhead_percent",
+                "encode_msymbols_per_s",
+                "decode_msymbols_per_s",
+            ]
+        )
+        for row in rows:
+            figures = f"{row.bits:.4f}", f"{row.estimate:.0f}", f"{row.overhead:.3f}"
+            speeds = f"{row.encode_speed:.3f}", f"{row.decode_speed:.3f}"
+            writer.writerow([row.group, row.coder, row.symbols, row.stream, row.side, *figures, *speeds])
+
+
+def write_markdown(rows: Sequence[Row], options: Namespace) -> None:
+    """Write the report beside the CSV file and the plot."""
+    name = options.out.name
+    lines = ["# Entropy coders on the same real symbols", "", *_origin(options), ""]
+    lines += [f"![Bits a symbol against decoding speed]({name}.svg)", "", f"[CSV]({name}.csv)", ""]
+    for group in dict.fromkeys(row.group for row in rows):
+        lines += [*_table([row for row in rows if row.group == group], options.tile), ""]
+    lines += ["## Size against size", "", *_comparisons(rows), "", "## How it was measured", NOTES.strip("\n")]
+    options.out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _origin(options: Namespace) -> Iterator[str]:
+    """What was run, on what."""
+    machine = Machine.describe()
+    versions = ", ".join(f"{package} {metadata.version(package)}" for package in _PACKAGES)
+    extra = f" --tile {options.tile}" if options.tile > 1 else ""
+    yield f"`{COMMAND}{extra} --threads {machine.threads}`, symbols by `python benchmarks/symbols.py` of a fitted file"
+    yield f"({options.clip}). {machine.cores} cores, {machine.cpu}; {versions};"
+    yield f"commit {(git_commit() or 'unknown')[:12]}."
+
+
+def _table(rows: Sequence[Row], copies: int) -> Iterator[str]:
+    group, symbols = rows[0].group, rows[0].symbols
+    tiled = f", the grids tiled {copies} x {copies} x {copies} for speed only" if copies > 1 and group == GRIDS else ""
+    yield f"## {group.capitalize()}: {symbols:,} symbols{tiled}"
+    yield ""
+    yield "| coder | stream bytes | side bytes | bit/symbol | estimate bytes | stream - estimate | encode | decode |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        size = f"{row.stream:,} | {row.side:,} | {row.bits:.3f} | {row.estimate:,.0f} | {row.overhead:+.2f} %"
+        yield f"| {row.coder} | {size} | {row.encode_speed:.2f} | {row.decode_speed:.2f} |"
+
+
+def _comparisons(rows: Sequence[Row]) -> Iterator[str]:
+    by_label = {(row.group, row.label): row for row in rows}
+    yield "| group | coder | against | with side bytes | streams alone | target |"
+    yield "|---|---|---|---|---|---|"
+    for group, first, second, target in COMPARISONS:
+        a, b = by_label.get((group, first)), by_label.get((group, second))
+        if a and b:
+            differences = f"{100 * (a.bits / b.bits - 1):+.1f} % | {100 * (a.stream / b.stream - 1):+.1f} %"
+            yield f"| {group} | {a.coder} | {b.coder} | {differences} | {target} |"
