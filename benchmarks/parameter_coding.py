@@ -1,0 +1,206 @@
+"""Seconds to decode all parameters of a large network from its file: NVRC's S2 at 1080p, 6.35 million parameters.
+
+python benchmarks/symbols.py --file video.nvrc --out symbols.npz
+python benchmarks/parameter_coding.py --symbols symbols.npz --out docs/results/parameter_coding.md
+
+A trained S2 takes a GPU, so its tensors get symbols with the statistics of a fitted clip: each base grid is laid out
+with mirrored copies of a fitted grid, weights are drawn from fitted weights, quantisation steps vary as the fitted
+ones do. The file is a real one, and each time is that of `load` in a fresh process: reading, checking, building the
+network and decoding, context networks included.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from symbols import GRIDS, LAYERS, SymbolTensor, load_symbols
+from torch import Tensor
+
+from nvrc_components import (
+    BlockQuantizer,
+    Chroma,
+    ColourMatrix,
+    ColourRange,
+    CompressedModule,
+    DualAxisGaussian,
+    DualAxisQuantizer,
+    GaussianPrior,
+    Group,
+    OctreeContext,
+    TensorQuantizer,
+    VideoFormat,
+    load,
+    save,
+)
+from nvrc_components.entropy_models import EntropyModel
+from nvrc_components.fitting import Coded, fit
+from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
+from nvrc_components.side import sides_of
+from nvrc_lightning.evaluation.provenance import Machine, git_commit
+
+CONTEXTS: dict[str, type[EntropyModel]] = {"octree, 10 passes": OctreeContext}
+FORMAT = VideoFormat(1920, 1080, 600, Fraction(120), 8, Chroma.YUV420, ColourMatrix.BT709, ColourRange.LIMITED)
+SLICES = 16
+"""Temporal slices of a base grid that its context model learns from."""
+
+
+def network() -> NvrcLite:
+    """Return S2: widths, depths and grids of NVRC's table, T_grid 200."""
+    base = ((2, 3, 1), (4, 6, 2), (8, 12, 4), (16, 24, 8))
+    return NvrcLite(
+        NvrcLiteConfig(
+            FORMAT.frames,
+            FORMAT.height,
+            FORMAT.width,
+            widths=(336, 168, 84, 42),
+            depths=(3, 3, 3, 1),
+            base_grids=base,
+            stage_grids=((0, 1),) * 4,
+            local_channels=8,
+            local_levels=3,
+        )
+    )
+
+
+def groups(context: type[EntropyModel]) -> tuple[Group, ...]:
+    """Return the recipe's groups with this context model on the base grids."""
+    return (
+        Group("grids", "*features.grid", BlockQuantizer, context),
+        Group("biases", "*bias", TensorQuantizer, GaussianPrior),
+        Group("weights", "*", DualAxisQuantizer, DualAxisGaussian),
+    )
+
+
+def mirrored(grid: Tensor, shape: torch.Size) -> Tensor:
+    """Return a tensor of `shape` laid out with copies of a smaller one, each the mirror image of its neighbours.
+
+    Shape: (t, c, h, w) -> `shape` = (T, C, H, W); channels repeat without mirroring.
+    """
+    for axis, (old, new) in enumerate(zip(grid.shape, shape, strict=True)):
+        ramp = torch.arange(new) % (2 * old)
+        index = torch.arange(new) % old if axis == 1 else torch.minimum(ramp, 2 * old - 1 - ramp)
+        grid = grid.index_select(axis, index)
+    return grid
+
+
+def drawn(values: Tensor, shape: torch.Size) -> Tensor:
+    """Return a tensor of values drawn with replacement."""
+    return values[torch.randint(len(values), shape)]
+
+
+@torch.no_grad()
+def fill(compressed: CompressedModule, samples: dict[str, list[SymbolTensor]]) -> None:
+    """Give every parameter symbols, and every quantiser steps, like those of the samples."""
+    layers = torch.cat([item.symbols.flatten() for item in samples[LAYERS]])
+    spread = {name: _step_deviations(items) for name, items in samples.items()}
+    grids = 0
+    for parameter, codec in zip(compressed.module.parameters(), compressed.tensor_codecs(), strict=True):
+        kind = GRIDS if codec.group == "grids" else LAYERS
+        for side in sides_of([codec.quantizer]):
+            side.value.add_(drawn(spread[kind], side.value.shape))
+        if kind == GRIDS:
+            symbols = mirrored(samples[GRIDS][min(grids, len(samples[GRIDS]) - 1)].symbols, parameter.shape)
+            grids += 1
+        else:
+            symbols = drawn(layers, parameter.shape)
+        parameter.copy_(symbols * codec.quantizer.step())
+
+
+def _step_deviations(items: Sequence[SymbolTensor]) -> Tensor:
+    return torch.cat([(item.log2_step - item.log2_step.median()).flatten() for item in items])
+
+
+def learn(compressed: CompressedModule, iterations: int) -> None:
+    """Fit the entropy models, the context models to the first slices of their grids."""
+    items = []
+    for (name, parameter), codec in zip(compressed.module.named_parameters(), compressed.tensor_codecs(), strict=True):
+        with torch.no_grad():
+            symbols, log2_step = codec.rounded(name, parameter), codec.quantizer.log2_step()
+        if codec.group == "grids":
+            symbols, log2_step = symbols[:SLICES], log2_step[:SLICES]
+        items.append(Coded(codec.entropy_model, symbols, log2_step))
+    fit(items, iterations, 0.1)
+
+
+def load_seconds(path: Path, threads: int) -> float:
+    """Return the seconds of loading a file."""
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    load(path)
+    return time.perf_counter() - start
+
+
+def measure(context: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Write a file, load it in fresh processes, and return a line of the table.
+
+    Raises:
+        AssertionError: the loaded parameters differ from the written ones.
+    """
+    torch.manual_seed(0)
+    compressed = CompressedModule(network(), groups(CONTEXTS[context])).eval()
+    fill(compressed, load_symbols(options.symbols))
+    learn(compressed, options.iterations)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "video.nvrc"
+        start = time.perf_counter()
+        size = save(compressed, FORMAT, path)
+        saving = time.perf_counter() - start
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+            loading = min(pool.apply(load_seconds, (path, options.threads)) for _ in range(options.repeats))
+        decoded = load(path).compressed
+    pairs = zip(compressed.quantized().values(), decoded.module.parameters(), strict=True)
+    if not all(torch.equal(written, read) for written, read in pairs):
+        raise AssertionError(f"{context}: loaded parameters differ from those written")
+    symbols = sum(parameter.numel() for parameter in compressed.module.parameters())
+    side = sum(tensor.value.numel() for tensor in compressed.side_tensors())
+    figures = {"parameters": f"{symbols:,}", "side parameters": f"{side:,}", "file bytes": f"{size:,}"}
+    times = {"save s": f"{saving:.2f}", "load s": f"{loading:.2f}", "Msymbol/s": f"{symbols / loading / 1e6:.2f}"}
+    return {"grids' model": context, **figures, **times}
+
+
+def report(lines: Sequence[dict[str, Any]], threads: int) -> str:
+    """Return the table in Markdown, with what it was measured on."""
+    machine = Machine.describe()
+    heads = list(lines[0])
+    rows = [heads, ["---"] * len(heads), *(list(line.values()) for line in lines)]
+    where = f"{machine.cores} cores, {machine.cpu}; {threads} threads; torch {torch.__version__}; "
+    return "\n".join(
+        [
+            "# Decoding the parameters of a large network",
+            "",
+            *(__doc__ or "").strip().splitlines(),
+            "",
+            f"{where}commit {(git_commit() or 'unknown')[:12]}. Targets: 5 s with the octree, 20 s with the masked",
+            "convolution; the NVRC paper gives 37.0 s on an RTX 4090.",
+            "",
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure every context model and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--symbols", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--iterations", type=int, default=60, help="steps of fitting the entropy models")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    lines = []
+    for context in CONTEXTS:
+        lines.append(measure(context, options))
+        print(lines[-1], flush=True)
+    options.out.write_text(report(lines, options.threads), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
