@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nvrc_components.bitstream.video_file import load
@@ -42,7 +43,7 @@ def of_file(path: str) -> dict[str, list[SymbolTensor]]:
 
 def save_symbols(groups: dict[str, list[SymbolTensor]], path: Path) -> None:
     """Write the archive."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, NDArray[np.generic]] = {}
     for group, items in groups.items():
         for item in items:
             arrays[f"{group}/{item.name}/symbols"] = item.symbols.numpy().astype(np.int32)
