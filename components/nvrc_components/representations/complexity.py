@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nvrc_components.representations.grids import TemporalGrid
-from nvrc_components.representations.nvrc_lite import NvrcLite
+from nvrc_components.representations.representation import Representation
 
 
 class PartComplexity(NamedTuple):
@@ -18,17 +18,20 @@ class PartComplexity(NamedTuple):
         parameters: Numbers stored.
         macs_per_pixel: Multiply-accumulates for rendering one frame, over the frame's pixels. Grids are read,
             not multiplied; norms, activations and interpolation are not counted, as is usual.
+        published_macs_per_pixel: The same as the tables of papers count: HiNeRV's stem over whole base grids, which
+            is needed once for all frames, is charged to each.
     """
 
     name: str
     parameters: int
     macs_per_pixel: float
+    published_macs_per_pixel: float
 
 
-def complexity(model: NvrcLite) -> list[PartComplexity]:
+def complexity(model: Representation) -> list[PartComplexity]:
     """Counts one frame rendered whole, on the device the network is on.
 
-    The stem is charged in full to every frame: a decoder that renders frames one by one runs it each time.
+    The stem is charged to every frame as a decoder runs it: for the slices of the base grids around that frame.
 
     Returns:
         The parts in the order of computation, then ``grids`` and ``total``.
@@ -41,10 +44,12 @@ def complexity(model: NvrcLite) -> list[PartComplexity]:
     for name, parameter in model.named_parameters():
         part = "grids" if name in grids else next(part for part in names if name.startswith(f"{part}."))
         stored[part] += parameter.numel()
-    parts = [PartComplexity(name, stored[name], flops[name] / 2 / pixels) for name in names]
-    parts.append(PartComplexity("grids", stored["grids"], 0.0))
-    total = sum(part.parameters for part in parts), sum(part.macs_per_pixel for part in parts)
-    return [*parts, PartComplexity("total", *total)]
+    macs = {name: count / 2 for name, count in flops.items()}
+    published = {**macs, "stem": model.stem.published_macs(macs["stem"])}
+    parts = [PartComplexity(name, stored[name], macs[name] / pixels, published[name] / pixels) for name in names]
+    parts.append(PartComplexity("grids", stored["grids"], 0.0, 0.0))
+    _, parameters, *totals = zip(*parts, strict=True)
+    return [*parts, PartComplexity("total", sum(parameters), *map(sum, totals))]
 
 
 def _flops(model: nn.Module, names: list[str]) -> dict[str, int]:

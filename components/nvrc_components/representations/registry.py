@@ -1,27 +1,34 @@
 """The representations a file can name; a fixed table of numbers, never an import path."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
 
 from nvrc_components.errors import BitstreamError
+from nvrc_components.representations.hinerv import HiNerv, HiNervConfig
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
+from nvrc_components.representations.representation import Config, Representation
 
 NVRC_LITE: Final = 1
+HINERV: Final = 2
 MAX_PARAMETERS: Final = 2**28
 """A header that asks for more is taken for a forgery: decoding would fill a gigabyte and more."""
 
 
 class Kind(NamedTuple):
-    """One kind of representation: the class of its configuration and of its network."""
+    """One kind of representation: how its configuration is read, and the class of its network."""
 
-    config: type[NvrcLiteConfig]
-    module: type[NvrcLite]
+    config: Callable[[Sequence[int]], Config]
+    module: Callable[[Any], Representation]
 
 
-KINDS: Final[dict[int, Kind]] = {NVRC_LITE: Kind(NvrcLiteConfig, NvrcLite)}
+KINDS: Final[dict[int, Kind]] = {
+    NVRC_LITE: Kind(NvrcLiteConfig.from_ints, NvrcLite),
+    HINERV: Kind(HiNervConfig.from_ints, HiNerv),
+}
 
 
 def build(kind: int, ints: Sequence[int]) -> nn.Module:
@@ -34,17 +41,24 @@ def build(kind: int, ints: Sequence[int]) -> nn.Module:
     if kind not in KINDS:
         raise BitstreamError(f"header: representation kind {kind} is unknown here; a newer nvrc may read it")
     try:
-        config = KINDS[kind].config.from_ints(ints)
+        config = KINDS[kind].config(ints)
     except ValueError as error:
         raise BitstreamError(f"header: representation configuration is damaged ({error})") from error
     module = KINDS[kind].module
-    with torch.device("meta"):  # counts without allocating
-        network = module(config)
-        parameters = sum(parameter.numel() for parameter in network.parameters())
-        parameters += config.frames * sum(1 for _ in network.modules())  # tables of every grid's time axis
+    parameters = _parameters(module, config)
     if parameters > MAX_PARAMETERS:
         raise BitstreamError(f"the header asks for {parameters} parameters, this decoder takes up to {MAX_PARAMETERS}")
     return module(config)
+
+
+def _parameters(module: Callable[[Any], Representation], config: Config) -> float:
+    """Count without allocating; the tables of every grid's time axis count as well."""
+    with torch.device("meta"):
+        try:
+            network = module(config)
+        except RuntimeError:  # a single tensor has more bytes than 64 bits can say
+            return math.inf
+    return sum(parameter.numel() for parameter in network.parameters()) + config.frames * len(list(network.modules()))
 
 
 def kind_of(module: nn.Module) -> int:

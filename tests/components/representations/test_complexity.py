@@ -35,6 +35,7 @@ def test_counts_equal_a_count_by_hand():
     assert parts["head"].parameters == 4 * 3 + 3
     assert parts["grids"].parameters == 4 * 2 * 4 + 2 * 4 + 4 * 2 * 36 + 2 * 144
     assert parts["total"].parameters == sum(p.numel() for p in NvrcLite(config).parameters())
+    assert all(part.published_macs_per_pixel == part.macs_per_pixel for part in parts.values())
 
 
 def test_size_s_costs_about_seven_thousand_a_pixel():
