@@ -13,7 +13,7 @@ from rich.text import Text
 from nvrc_components.bitstream.container import SectionKind
 from nvrc_components.bitstream.video_file import CodedColour, VideoFile, load
 from nvrc_components.representations.complexity import PartComplexity, complexity
-from nvrc_components.representations.nvrc_lite import NvrcLite
+from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
 
 __all__ = ["Description", "SectionShare", "describe", "print_description"]
@@ -87,7 +87,7 @@ def describe(path: str | Path) -> Description:
         representation=type(module).__name__,
         colour=CodedColour(file.header.coded_colour),
         sections=tuple(_sections(file, Path(path).stat().st_size)),
-        parts=tuple(complexity(module)) if isinstance(module, NvrcLite) else (),
+        parts=tuple(complexity(module)) if isinstance(module, Representation) else (),
     )
 
 

@@ -17,7 +17,7 @@ from nvrc_components.bitstream.video_file import parameter_count, save, to_code_
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
 from nvrc_components.representations.complexity import complexity
-from nvrc_components.representations.nvrc_lite import NvrcLite
+from nvrc_components.representations.representation import Representation
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.evaluation.metrics import ScoreMeter, Scores
 from nvrc_lightning.evaluation.provenance import Machine, peak_memory_mib
@@ -159,7 +159,7 @@ class BitstreamExport(Callback):
             decode_fps=scores.frames / seconds,
             peak_memory_mib=peak_memory_mib(self._device),
             parameters=parameter_count(module),
-            macs_per_pixel=complexity(module)[-1].macs_per_pixel if isinstance(module, NvrcLite) else None,
+            macs_per_pixel=complexity(module)[-1].macs_per_pixel if isinstance(module, Representation) else None,
         )
         run = Run(Machine.describe(self._device), seed=int(seed) if seed else None)
         return Result(video, f"{type(module).__name__} lambda {codec.lmbda:g}", rate, scores, cost, run, difference)
