@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nvrc_components.bitstream.video_file import CodedColour, VideoFile, load, save
     from nvrc_components.compressed_module import CompressedModule, Group, Streams
-    from nvrc_components.entropy_models import DualAxisGaussian, EntropyModel, GaussianPrior, OctreeContext
+    from nvrc_components.entropy_models import (
+        DualAxisGaussian,
+        EntropyModel,
+        GaussianPrior,
+        MaskedConv3dContext,
+        OctreeContext,
+    )
     from nvrc_components.errors import BitstreamError, InputError, NvrcError
     from nvrc_components.quantizers import (
         AdditiveUniform,
@@ -39,6 +45,7 @@ __all__ = [
     "GaussianPrior",
     "Group",
     "InputError",
+    "MaskedConv3dContext",
     "NvrcError",
     "OctreeContext",
     "QuantNoise",
@@ -57,7 +64,7 @@ __all__ = [
 _ROOMS = {
     "bitstream.video_file": ("CodedColour", "VideoFile", "load", "save"),
     "compressed_module": ("CompressedModule", "Group", "Streams"),
-    "entropy_models": ("DualAxisGaussian", "EntropyModel", "GaussianPrior", "OctreeContext"),
+    "entropy_models": ("DualAxisGaussian", "EntropyModel", "GaussianPrior", "MaskedConv3dContext", "OctreeContext"),
     "errors": ("BitstreamError", "InputError", "NvrcError"),
     "quantizers": (
         "AdditiveUniform",

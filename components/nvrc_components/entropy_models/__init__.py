@@ -4,11 +4,19 @@ from typing import Final
 
 from nvrc_components.entropy_models.base import EntropyModel
 from nvrc_components.entropy_models.gaussian import DualAxisGaussian, GaussianPrior
+from nvrc_components.entropy_models.masked_conv import MaskedConv3dContext
 from nvrc_components.entropy_models.octree import OctreeContext
 
 ENTROPY_MODELS: Final[dict[int, type[EntropyModel]]] = {
-    cls.kind: cls for cls in (GaussianPrior, DualAxisGaussian, OctreeContext)
+    cls.kind: cls for cls in (GaussianPrior, DualAxisGaussian, OctreeContext, MaskedConv3dContext)
 }
 """Entropy models by the number that names them in a file."""
 
-__all__ = ["ENTROPY_MODELS", "DualAxisGaussian", "EntropyModel", "GaussianPrior", "OctreeContext"]
+__all__ = [
+    "ENTROPY_MODELS",
+    "DualAxisGaussian",
+    "EntropyModel",
+    "GaussianPrior",
+    "MaskedConv3dContext",
+    "OctreeContext",
+]

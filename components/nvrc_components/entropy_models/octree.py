@@ -7,34 +7,30 @@ NVRC-Lite (arXiv 2512.04019) names the idea; `octree_layout` says how positions 
 """
 
 from collections.abc import Sequence
-from math import prod
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
-from nvrc_components.entropy_models.base import (
-    EntropyModel,
-    coded_bits,
-    mean_integers,
-    scale_indices,
-    snap_log2_scale,
-    snap_mean,
-    symbol_integers,
+from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, snap_mean
+from nvrc_components.entropy_models.context import (
+    AUTO,
+    Block,
+    Coder,
+    ContextModel,
+    fitted,
+    magnitude,
+    towers_of,
+    visible,
 )
 from nvrc_components.entropy_models.octree_layout import PASSES, Layout, layout_of
-from nvrc_components.entropy_models.octree_network import WIDEST, OctreeNetwork, magnitude, visible
-from nvrc_components.functional import block_counts, merge_blocks, split_blocks
+from nvrc_components.entropy_models.octree_network import WIDEST, OctreeNetwork
 from nvrc_components.side import SideTensor
 
-AUTO: Final = -1
-Block = tuple[int, int, int]
 
-
-class OctreeContext(EntropyModel):
-    """Context model of one feature grid; blocks are independent of each other and coded in parallel.
+class OctreeContext(ContextModel):
+    """Context model of one feature grid that codes it coarse to fine.
 
     Shape: grid (T, C, H, W). `passes` is 4, 10 or 22; `width` counts the hidden units that turn neighbours'
     magnitudes into a scale (AUTO: by the number of symbols, so that the network does not outweigh its gain).
@@ -46,10 +42,7 @@ class OctreeContext(EntropyModel):
     kind: ClassVar[int] = 3
 
     def __init__(self, tensor: Tensor, block: Block = (16, 8, 8), passes: int = 10, width: int = AUTO) -> None:
-        super().__init__(tensor)
-        if tensor.dim() != 4:
-            raise ValueError(f"OctreeContext models (T, C, H, W) grids, not a tensor of shape {tuple(tensor.shape)}")
-        self.block = block
+        super().__init__(tensor, block)
         self.passes = passes
         self.width = width
         if passes not in PASSES:
@@ -66,21 +59,21 @@ class OctreeContext(EntropyModel):
 
         Shape: (T, C, H, W) -> scalar, bits.
         """
-        block = _fitted(self.block, symbols.shape)
+        block = fitted(self.block, symbols.shape)
         layout = layout_of(block, self.passes)
-        towers, valid = _towers(symbols.float(), block)
+        towers, valid = towers_of(symbols.float(), block)
         with torch.autocast(symbols.device.type, enabled=False):
             order, mean, log2_scale = self._distributions(towers, layout)
         bits = coded_bits(towers.index_select(0, order), mean, log2_scale)
         return (bits * valid.index_select(0, order)).sum()
 
-    def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
-        """Append the grid's symbols, pass by pass."""
-        self._code(symbols, _Writer(encoder))
+    def check_exact(self) -> None:
+        """Require the network's sums to be exact.
 
-    def decode(self, shape: torch.Size, log2_step: Tensor, decoder: SymbolDecoder) -> Tensor:
-        """Return the grid's symbols, each pass from those before it."""
-        return self._code(torch.zeros(shape, device=log2_step.device), _Reader(decoder))
+        Raises:
+            InputError: they are not.
+        """
+        self.network.check_exact()
 
     def configuration(self) -> Sequence[int]:
         """Return block, passes and the network's width (or AUTO)."""
@@ -112,57 +105,21 @@ class OctreeContext(EntropyModel):
         order = torch.cat([layout.root, *(phase.targets for phase in phases)]).to(towers.device)
         return order, *_snap(parts)
 
-    @torch.no_grad()
-    def _code(self, grid: Tensor, coder: "_Coder") -> Tensor:
-        with torch.autocast(grid.device.type, enabled=False):
-            return self._code_passes(grid.double(), coder).float()
-
-    def _code_passes(self, grid: Tensor, coder: "_Coder") -> Tensor:
-        block = _fitted(self.block, grid.shape)
+    def _code_towers(self, towers: Tensor, valid: Tensor, block: Block, coder: Coder) -> Tensor:
         layout = layout_of(block, self.passes)
-        towers, valid = _towers(grid, block)
         weights = self.network.weights(towers.dtype)
         decoded, seen, magnitudes = (torch.zeros_like(towers) for _ in range(3))
         parts = [self._root(len(layout.root), towers.shape[1])]
-        targets = layout.root.to(grid.device)
+        targets = layout.root.to(towers.device)
         for group in [*layout.passes, ()]:
             mean, log2_scale = _snap(parts)
-            symbols = coder.code(towers[targets], mean, log2_scale, valid[targets].bool())
+            symbols = coder.code(towers[targets], mean, log2_scale, valid[targets])
             decoded[targets], seen[targets] = symbols, visible(symbols)
             magnitudes[targets] = magnitude(seen[targets])
             if group:
                 parts = [self.network(seen, magnitudes, phase, weights) for phase in group]
-                targets = torch.cat([phase.targets for phase in group]).to(grid.device)
-        return _grid(decoded, grid.shape, block)
-
-
-class _Coder(Protocol):
-    """Codes the symbols of one pass: writes the given ones, or reads and returns them."""
-
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor: ...
-
-
-class _Writer:
-    def __init__(self, encoder: SymbolEncoder) -> None:
-        self.encoder = encoder
-
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
-        wanted = symbols[valid]
-        means = mean_integers(mean[valid], wanted.shape)
-        self.encoder.encode(symbol_integers(wanted), means, scale_indices(log2_scale[valid], wanted.shape))
-        return symbols
-
-
-class _Reader:
-    def __init__(self, decoder: SymbolDecoder) -> None:
-        self.decoder = decoder
-
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
-        means, scales = mean[valid], log2_scale[valid]
-        read = self.decoder.decode(mean_integers(means, means.shape), scale_indices(scales, means.shape))
-        result = torch.zeros_like(symbols)
-        result[valid] = torch.from_numpy(read).to(symbols.device, symbols.dtype)
-        return result
+                targets = torch.cat([phase.targets for phase in group]).to(towers.device)
+        return decoded
 
 
 def _snap(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -174,26 +131,3 @@ def _snap(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 def _auto_width(symbols: int) -> int:
     """A hidden unit costs about 30 bytes of side information: it must have enough symbols to earn them back."""
     return 0 if symbols < 1 << 14 else 4 if symbols < 1 << 17 else 8
-
-
-def _fitted(block: Block, shape: torch.Size) -> Block:
-    """Return the block cut down to a grid smaller than it, so that no pass codes only padding."""
-    return min(block[0], shape[0]), min(block[1], shape[2]), min(block[2], shape[3])
-
-
-def _towers(grid: Tensor, block: Block) -> tuple[Tensor, Tensor]:
-    """Return the grid with a row per position in a block, and which entries are not padding.
-
-    Shape: (T, C, H, W) -> (volume + 1, N * C) twice; the last row is zero, for taps outside the block.
-    """
-    blocks = split_blocks(grid, block)
-    ones = split_blocks(torch.ones_like(grid[:, :1]), block).expand_as(blocks)
-    rows = (x.flatten(2).permute(2, 0, 1).flatten(1) for x in (blocks, ones))
-    towers, valid = (torch.cat([x, x.new_zeros(1, x.shape[1])]) for x in rows)
-    return towers, valid
-
-
-def _grid(towers: Tensor, shape: torch.Size, block: Block) -> Tensor:
-    count = prod(block_counts(shape, block))
-    blocks = towers[:-1].view(*block, count, shape[1]).permute(3, 4, 0, 1, 2)
-    return merge_blocks(blocks, tuple(shape), block).contiguous()

@@ -14,14 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from nvrc_components.coding import lattice
+from nvrc_components.entropy_models.exactness import check_sums
 from nvrc_components.entropy_models.octree_layout import PARITIES, STRIDES, Phase, taps_of
-from nvrc_components.functional import lower_bound, round_straight_through, upper_bound
+from nvrc_components.functional import round_straight_through, upper_bound
 from nvrc_components.side import SideTensor
 
 WIDEST: Final = 16
 _ACTIVATION_STEPS: Final = 16
 _ACTIVATION_LIMIT: Final = 2047 / _ACTIVATION_STEPS
 _WEIGHT_LIMIT: Final = 4.0
+_FINE: Final = _ACTIVATION_STEPS * lattice.SIDE_STEPS
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,22 @@ class OctreeNetwork(nn.Module):
             hidden_bias, output = self.hidden_bias().to(dtype), self.output_weight().to(dtype)
         return Weights(self._expand(mean), self._expand(rows), hidden_bias, output, bias)
 
+    @torch.no_grad()
+    def check_exact(self) -> None:
+        """Require the sums that the quantised weights allow to stay in float32's integers.
+
+        Raises:
+            InputError: they do not.
+        """
+        weights = self.weights(torch.float64)
+        reach, largest = lattice.CONTEXT_LIMIT * lattice.SIDE_STEPS, lattice.magnitudes()[lattice.CONTEXT_LIMIT]
+        for parity in range(len(PARITIES)):
+            scale = weights.scale[parity].abs().sum(1) * float(largest) * lattice.SIDE_STEPS
+            hidden = scale[:-1] + weights.hidden_bias[parity].abs() * _FINE
+            output = weights.output[parity].abs().sum() * _ACTIVATION_LIMIT * _FINE
+            output = output + scale[-1] + weights.bias.abs().max() * _FINE
+            check_sums("the octree", weights.mean[parity].abs().sum() * reach, hidden, output)
+
     def forward(self, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights) -> tuple[Tensor, Tensor]:
         """Return mean and log2-scale of a phase's positions, not yet snapped to the coder's lattices.
 
@@ -96,20 +114,3 @@ class OctreeNetwork(nn.Module):
     def _expand(self, by_class: Tensor) -> list[Tensor]:
         by_tap = by_class.index_select(0, self.owners).T
         return list(by_tap.split_with_sizes([len(taps.offsets) for taps in self.taps], 1))
-
-
-def visible(symbols: Tensor) -> Tensor:
-    """Return symbols as contexts see them, clamped to +-127."""
-    limit = float(lattice.CONTEXT_LIMIT)
-    return upper_bound(lower_bound(symbols, -limit), limit)
-
-
-def magnitude(symbols: Tensor) -> Tensor:
-    """Return log2(1 + |symbol|) on the lattice of 1/16, from a constant table, linear between integers."""
-    table = torch.from_numpy(lattice.magnitudes()).to(symbols) / 16
-    size = symbols.abs()
-    below = size.detach().floor()
-    # Clamped, so that a NaN finds an entry, and comes out of the difference.
-    index = below.long().clamp(0, lattice.CONTEXT_LIMIT)
-    start = table[index]
-    return start + (table[index + 1] - start) * (size - below)

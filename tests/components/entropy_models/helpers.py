@@ -1,10 +1,11 @@
 """Models with random parameters, symbols like those of trained grids, and a coder that only listens."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
-from nvrc_components.entropy_models import OctreeContext
+from nvrc_components.entropy_models import MaskedConv3dContext, OctreeContext
 from nvrc_components.side import sides_of
 
 ZERO = torch.zeros(())
@@ -30,6 +31,10 @@ def octree(shape, passes=10, width=4, block=(16, 8, 8), seed=0):
     return randomised(OctreeContext(torch.zeros(shape), block, passes, width), seed)
 
 
+def masked_conv(shape, width=4, block=(16, 8, 8), seed=0):
+    return randomised(MaskedConv3dContext(torch.zeros(shape), block, width), seed, 0.3)
+
+
 def laplacian(shape, seed=0, scale=2.0):
     """Integers that resemble a trained grid's: heavy tails, neighbours alike, activity that varies."""
     generator = torch.Generator().manual_seed(seed)
@@ -53,6 +58,15 @@ def decoded(model, shape, data, log2_step=ZERO):
     result = model.decode(torch.Size(shape), log2_step, decoder)
     decoder.finish()
     return result
+
+
+def heard(model, grid):
+    """Return all symbols, means and scales that a model gives an encoder, and the size of each call."""
+    listener = Listener()
+    model.encode(grid, ZERO, listener)
+    return *(np.concatenate(column) for column in zip(*listener.calls, strict=True)), [
+        len(c[0]) for c in listener.calls
+    ]
 
 
 class Listener:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nvrc_components.entropy_models.context import magnitude, visible
 from nvrc_components.entropy_models.octree_layout import PASSES, layout_of
-from nvrc_components.entropy_models.octree_network import magnitude, visible
 from nvrc_components.side import sides_of
 from tests.components.entropy_models.helpers import decoded, encoded, laplacian, octree
 
