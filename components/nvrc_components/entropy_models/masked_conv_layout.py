@@ -57,5 +57,5 @@ def layout_of(block: tuple[int, int, int]) -> Layout:
     flat = (around[..., 0] * block[1] + around[..., 1]) * block[2] + around[..., 2]
     neighbours = torch.where(inside, flat, len(positions))
     numbers = positions @ torch.tensor([(_RADIUS + 1) ** 2, _RADIUS + 1, 1])
-    members = [torch.nonzero(numbers == number).flatten() for number in numbers.unique()]
+    members = [torch.nonzero(numbers == number).flatten() for number in range(int(numbers.max()) + 1)]
     return Layout(tuple(Wave(m, neighbours[:, m].contiguous()) for m in members), inside[:BEFORE].double())
