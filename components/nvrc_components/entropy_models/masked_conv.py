@@ -91,4 +91,4 @@ class MaskedConv3dContext(ContextModel):
 
 def _auto_width(symbols: int) -> int:
     """A hidden unit must have enough symbols to earn its weights' bits back."""
-    return 0 if symbols < 1 << 16 else 4 if symbols < 1 << 19 else 8
+    return 0 if symbols < 1 << 17 else 4 if symbols < 1 << 20 else 8
