@@ -1,82 +1,28 @@
-"""Write the golden file and its hashes: `python -m tests.golden.make` from the repository's root.
+"""Write a golden file that is missing, and its hashes: `python -m tests.golden.make NAME` from the repository's root.
 
-Only for a new format version: files in the world keep their meaning, so a changed hash is a broken decoder.
+Files in the world keep their meaning: a hash that no longer fits is a broken decoder, not a golden file out of date.
+One that is there is replaced only by `--force`, before it is released. A new format version gets files of its own.
 """
 
-import hashlib
+import argparse
 import json
-from fractions import Fraction
-from functools import partial
-from pathlib import Path
 
-import torch
-
-from nvrc_components import (
-    BlockQuantizer,
-    Chroma,
-    ColourMatrix,
-    ColourRange,
-    CompressedModule,
-    DualAxisGaussian,
-    DualAxisQuantizer,
-    GaussianPrior,
-    Group,
-    OctreeContext,
-    TensorQuantizer,
-    VideoFormat,
-    load,
-    save,
-)
-from nvrc_components.functional import counter_uniform
-from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
-from nvrc_components.side import sides_of
-
-FILE = Path(__file__).parent / "golden.nvrc"
-HASHES = FILE.with_suffix(".json")
-FORMAT = VideoFormat(45, 50, 9, Fraction(24), 8, Chroma.RGB, ColourMatrix.BT709, ColourRange.FULL)
-GROUPS = (
-    Group("grids", "*features.grid", partial(BlockQuantizer, block=(4, 8, 8)), partial(OctreeContext, width=3)),
-    Group("local", "*.grid", TensorQuantizer, GaussianPrior),
-    Group("weights", "*", DualAxisQuantizer, DualAxisGaussian),
-)
+from nvrc_components import load, save
+from tests.golden.hashes import FILES, of_file, of_video, path_of
+from tests.golden.recipes import RECIPES
 
 
-def _noise(tensor: torch.Tensor, key: int) -> torch.Tensor:
-    return counter_uniform(torch.arange(tensor.numel()), key).view(tensor.shape) * 2 - 1
-
-
-@torch.no_grad()
-def network() -> CompressedModule:
-    """Return a network whose every number comes from the counter-based generator, with outliers here and there."""
-    config = NvrcLiteConfig(FORMAT.frames, FORMAT.height, FORMAT.width, widths=(32, 4, 2, 2))
-    compressed = CompressedModule(NvrcLite(config), GROUPS).eval()
-    for key, side in enumerate(sides_of([compressed])):
-        side.value.copy_(_noise(side.value, key).round(decimals=3))
-        if side.value.requires_grad and side.value.numel() > 1:
-            side.log2_step.fill_(-2 - key % 4)
-    for key, (codec, parameter) in enumerate(
-        zip(compressed.tensor_codecs(), compressed.module.parameters(), strict=True)
-    ):
-        noise = _noise(parameter, 1000 + key)
-        parameter.copy_((noise**31 * 3 + noise**501 * 300).round() * codec.quantizer.step())
-    return compressed
-
-
-def hashes(compressed: CompressedModule) -> dict[str, str]:
-    """Return SHA-256 of all symbols (int64, little-endian) and of all parameters (float32) in coding order."""
-    symbols, values = hashlib.sha256(), hashlib.sha256()
-    parameters = compressed.module.named_parameters()
-    for codec, (name, parameter) in zip(compressed.tensor_codecs(), parameters, strict=True):
-        integers = codec.rounded(name, parameter.detach()).long()
-        symbols.update(integers.contiguous().numpy().astype("<i8").tobytes())
-        values.update(parameter.detach().contiguous().numpy().astype("<f4").tobytes())
-    return {"symbols": symbols.hexdigest(), "parameters": values.hexdigest()}
+def make(name: str, force: bool) -> None:
+    recipe, path = RECIPES[name], path_of(name)
+    save(recipe.network(), recipe.format, path, recipe.colour, force)
+    hashes = {**of_file(path.read_bytes()), **of_video(load(path))}
+    (FILES / f"{name}.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
+    print(f"{path.name}: {hashes['bytes']} bytes")
 
 
 if __name__ == "__main__":
-    made = network()
-    size = save(made, FORMAT, FILE, force=True)
-    file = hashlib.sha256(FILE.read_bytes()).hexdigest()
-    HASHES.write_text(
-        json.dumps({"bytes": size, "file": file, **hashes(load(FILE).compressed)}, indent=2) + "\n", encoding="utf-8"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=sorted(RECIPES))
+    parser.add_argument("--force", action="store_true")
+    options = parser.parse_args()
+    make(options.name, options.force)

@@ -123,8 +123,8 @@ class Octree:
         return grid[t, channel, h, w] if inside and t < len(grid) and h < grid.shape[2] and w < grid.shape[3] else 0
 
 
-def decode(tables, side_section, sections, parameters) -> Iterator[np.ndarray]:
-    """Yield the symbols of every parameter.
+def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the symbols of every parameter, and its values.
 
     `sections` holds the groups' payloads; `parameters` lists (shape, group, quantizer kind, its configuration,
     entropy model kind, its configuration).
@@ -132,8 +132,9 @@ def decode(tables, side_section, sections, parameters) -> Iterator[np.ndarray]:
     side, plans = Side(tables, side_section), []
     streams = {name: Stream(tables, payload) for name, payload in sections.items()}
     for shape, group, quantizer, block, model, configuration in parameters:
-        log2_step = side.quantizer(quantizer, block, shape)
+        log2_step, step = side.quantizer(quantizer, block, shape)
         coder = Octree(side, configuration, shape) if model == 3 else Gaussian(side, model, shape)
-        plans.append((group, coder, log2_step))
-    for group, coder, log2_step in plans:
-        yield coder.symbols(streams[group], log2_step)
+        plans.append((group, coder, log2_step, np.asarray(step, dtype="<f4")))
+    for group, coder, log2_step, step in plans:
+        symbols = coder.symbols(streams[group], log2_step)
+        yield symbols.astype("<i8"), symbols.astype("<f4") * step

@@ -125,11 +125,11 @@ class Side:
         return parts or [self.read()]
 
     def quantizer(self, kind, block, shape):
-        """Return log2 of the steps."""
-        if kind == 1:
-            return self.read()
-        if kind == 2:
-            return sum(self.dual_axis(shape))
+        """Return log2 of the steps, and the steps."""
+        parts = self.dual_axis(shape) if kind == 2 else [self.blocks(block, shape) if kind == 3 else self.read()]
+        return sum(parts), prod(np.vectorize(self.tables.power, otypes=[object])(part) for part in parts)
+
+    def blocks(self, block, shape):
         counts = [ceil(n / b) for n, b in zip((shape[0], *shape[2:]), block, strict=True)]
         whole = self.read(counts[0], shape[1], *counts[1:])
         for axis, size in zip((0, 2, 3), block, strict=True):

@@ -1,0 +1,80 @@
+"""Where the golden files lie, and what they are known by."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from nvrc_components import CodedColour, VideoFile, load, save
+from nvrc_components.bitstream import SectionKind
+from nvrc_components.coding.range_coder import SymbolDecoder
+
+FILES = Path(__file__).parent / "files"
+
+
+class Hashes(TypedDict):
+    """Size of a file, and SHA-256 of it, of its symbols (int64, little-endian) and of its parameters (float32)."""
+
+    bytes: int
+    file: str
+    symbols: str
+    parameters: str
+
+
+def path_of(name: str) -> Path:
+    return FILES / f"{name}.nvrc"
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FILES.glob("*.nvrc"))
+
+
+def pinned(name: str) -> Hashes:
+    return json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@torch.no_grad()
+def symbols_of(video: VideoFile, device: str = "cpu") -> Iterator[Tensor]:
+    """Decode the symbols of all parameters once more, as the streams hold them."""
+    compressed = video.compressed.to(device)
+    streams = {section.name: section.payload for section in video.sections if section.kind == SectionKind.GROUP}
+    decoders = {name: SymbolDecoder(stream) for name, stream in streams.items()}
+    for codec, parameter in zip(compressed.tensor_codecs(), compressed.module.parameters(), strict=True):
+        log2_step = codec.quantizer.log2_step()
+        yield codec.entropy_model.decode(parameter.shape, log2_step, decoders[codec.group])
+
+
+def written(video: VideoFile) -> bytes:
+    """Return the file that encoding this video's parameters gives."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "again.nvrc"
+        save(video.compressed, video.format, path, CodedColour(video.header.coded_colour))
+        return path.read_bytes()
+
+
+def of_file(data: bytes) -> dict[str, int | str]:
+    return {"bytes": len(data), "file": hashlib.sha256(data).hexdigest()}
+
+
+def of_tensors(tensors: Iterable[Tensor], dtype: str) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        # To float64 first, which holds them all, and which NumPy has.
+        digest.update(tensor.detach().double().cpu().contiguous().numpy().astype(dtype).tobytes())
+    return digest.hexdigest()
+
+
+def of_video(video: VideoFile) -> dict[str, str]:
+    values = of_tensors(video.compressed.module.parameters(), "<f4")
+    return {"symbols": of_tensors(symbols_of(video), "<i8"), "parameters": values}
+
+
+def found(name: str) -> Hashes:
+    """Return the hashes of what a file decodes to, and of the file that encoding that gives."""
+    video = load(path_of(name))
+    return {**of_file(written(video)), **of_video(video)}

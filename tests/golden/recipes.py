@@ -1,0 +1,114 @@
+"""Networks whose every number comes from the counter-based generator: one for each kind that a file can name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+import torch
+
+from nvrc_components import (
+    BlockQuantizer,
+    Chroma,
+    CodedColour,
+    ColourMatrix,
+    ColourRange,
+    CompressedModule,
+    DualAxisGaussian,
+    DualAxisQuantizer,
+    GaussianPrior,
+    Group,
+    OctreeContext,
+    TensorQuantizer,
+    VideoFormat,
+)
+from nvrc_components.coding.range_coder import LIMIT
+from nvrc_components.entropy_models.gaussian import FactorizedGaussian
+from nvrc_components.functional import counter_uniform
+from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
+from nvrc_components.side import sides_of
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a golden file is made of."""
+
+    format: VideoFormat
+    config: Callable[[int, int, int], NvrcLiteConfig]
+    groups: tuple[Group, ...]
+    colour: CodedColour = CodedColour.RGB
+
+    def network(self) -> CompressedModule:
+        config = self.config(self.format.frames, self.format.height, self.format.width)
+        return numbered(CompressedModule(NvrcLite(config), self.groups).eval())
+
+
+SMALL = partial(
+    NvrcLiteConfig,
+    widths=(6, 4),
+    depths=(1, 1),
+    strides=(3, 2),
+    expansion=2,
+    base_grids=((3, 1, 1),),
+    stage_grids=((2, 2), (0, 1)),
+    local_channels=2,
+    local_levels=1,
+)
+# Both axes of a matrix need 128 lines to have their own steps.
+WIDE = partial(SMALL, widths=(8, 128), expansion=1, shortcut=0)
+RGB = VideoFormat(31, 43, 7, Fraction(25), 8, Chroma.RGB, ColourMatrix.BT601, ColourRange.FULL)
+YUV = VideoFormat(42, 30, 6, Fraction(30000, 1001), 10, Chroma.YUV420, ColourMatrix.BT2020, ColourRange.LIMITED)
+
+
+def _grids(quantizer: Callable[..., object], model: Callable[..., object], rest: Sequence[type]) -> tuple[Group, ...]:
+    return Group("grids", "*features.grid", quantizer, model), Group("weights", "*", *rest)
+
+
+PLAIN, DUAL = (TensorQuantizer, GaussianPrior), (DualAxisQuantizer, DualAxisGaussian)
+RECIPES = {
+    "gaussian": Recipe(RGB, SMALL, (Group("all", "*", *PLAIN),)),
+    "dual_axis": Recipe(YUV, WIDE, (Group("all", "*", *DUAL),), CodedColour.YUV444),
+    "octree_4": Recipe(
+        YUV, SMALL, _grids(DualAxisQuantizer, partial(OctreeContext, block=(3, 5, 7), passes=4, width=2), PLAIN)
+    ),
+    "octree_10": Recipe(
+        RGB, SMALL, _grids(partial(BlockQuantizer, block=(2, 3, 5)), partial(OctreeContext, passes=10), DUAL)
+    ),
+    "octree_22": Recipe(
+        RGB, SMALL, _grids(TensorQuantizer, partial(OctreeContext, block=(4, 16, 8), passes=22, width=16), PLAIN)
+    ),
+}
+
+
+def _noise(tensor: torch.Tensor, key: int) -> torch.Tensor:
+    return counter_uniform(torch.arange(tensor.numel()), key).view(tensor.shape) * 2 - 1
+
+
+@torch.no_grad()
+def numbered(compressed: CompressedModule) -> CompressedModule:
+    """Give every tensor of phi and theta its numbers, extremes among them."""
+    for key, side in enumerate(sides_of([compressed])):
+        noise = _noise(side.value, key)
+        single = side.value.numel() == 1
+        # Near zero, where there are many, and now and then at the limits.
+        side.value.copy_(noise * 6 if single else noise * side.limit / 16 + noise**301 * 20)
+        if not single:
+            side.log2_step.fill_(-(key * 11 % 49) / 8)
+    parameters = compressed.module.parameters()
+    for key, (codec, parameter) in enumerate(zip(compressed.tensor_codecs(), parameters, strict=True)):
+        symbols = _expected(codec, parameter, 1000 + key).view(-1)
+        symbols[1::127] += (_noise(symbols[1::127], 2000 + key) * 400).round()
+        # Powers of two: their products with a step are exact.
+        symbols[3::1009], symbols[5::1013] = LIMIT, -LIMIT
+        symbols[7::1019], symbols[11::1021] = LIMIT >> 9, -(LIMIT >> 16)
+        parameter.copy_(symbols.view(parameter.shape) * codec.quantizer.step())
+    return compressed
+
+
+def _expected(codec: torch.nn.Module, parameter: torch.Tensor, key: int) -> torch.Tensor:
+    """Return symbols as the entropy model expects them: about two deviations around its means, or near zero."""
+    noise = _noise(parameter, key)
+    if not isinstance(codec.entropy_model, FactorizedGaussian):
+        return (noise**9 * 9 + noise**301 * 150).round()
+    mean, log2_scale = codec.entropy_model.distribution(codec.quantizer.log2_step())
+    return (mean + log2_scale.exp2() * noise**3 * 3).round()

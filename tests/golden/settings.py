@@ -1,0 +1,102 @@
+"""Settings of a process under which bytes must mean the same, each a context manager.
+
+Golden files are decoded and encoded under all of them, on all `processors`, by the tests here, and ten million
+symbols of each entropy model by benchmarks/reproducibility.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, Final
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from nvrc_components.entropy_models.octree_layout import Phase
+from nvrc_components.entropy_models.octree_network import OctreeNetwork, Weights
+
+Setting = Callable[[], AbstractContextManager[Any]]
+Parts = Callable[[int], Sequence[Sequence[int]]]
+"""How a number of blocks is split into batches."""
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def batches(parts: Parts) -> Iterator[None]:
+    """Let context networks see the blocks in these batches, in this order."""
+    with patch.object(OctreeNetwork, "forward", _in_batches(OctreeNetwork.forward, parts)):
+        yield
+
+
+def _in_batches(forward: Callable[..., tuple[Tensor, Tensor]], parts: Parts) -> Callable[..., tuple[Tensor, Tensor]]:
+    def wrapped(
+        network: OctreeNetwork, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights
+    ) -> tuple[Tensor, Tensor]:
+        batches = columns(symbols.shape[1], weights.bias.shape[1], parts)
+        found = [forward(network, symbols[:, c], magnitudes[:, c], phase, weights) for c in batches]
+        return joined(found, batches)
+
+    return wrapped
+
+
+def columns(count: int, channels: int, parts: Parts) -> list[Tensor]:
+    """Return the columns, channels fastest, of each batch of blocks."""
+    blocks = torch.arange(count).view(-1, channels)
+    return [blocks[list(part)].flatten() for part in parts(len(blocks))]
+
+
+def joined(found: Sequence[tuple[Tensor, ...]], batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the batches' results with all columns where they were.
+
+    Shape: tuples of (P, columns of the batch) -> a tuple of (P, all columns).
+    """
+    place = torch.argsort(torch.cat(list(batches)))
+    return tuple(torch.cat(part, 1)[:, place] for part in zip(*found, strict=True))
+
+
+SETTINGS: Final[dict[str, Setting]] = {
+    "one thread": partial(threads, 1),
+    "two threads": partial(threads, 2),
+    "no mkldnn": partial(torch.backends.mkldnn.flags, enabled=False),
+    "float64": partial(default_dtype, torch.float64),
+    "bfloat16 products": partial(matmul_precision, "medium"),
+    "autocast": partial(torch.autocast, "cpu", dtype=torch.bfloat16),
+    "inference mode": torch.inference_mode,
+    "all blocks together": nullcontext,
+    "blocks one at a time": partial(batches, lambda count: [[i] for i in range(count)]),
+    "blocks in reverse": partial(batches, lambda count: [range(count)[::-1]]),
+}
+HALF: Final[dict[str, Setting]] = {
+    "bfloat16": partial(default_dtype, torch.bfloat16),
+    "float16": partial(default_dtype, torch.float16),
+}
