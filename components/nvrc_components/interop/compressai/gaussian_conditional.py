@@ -17,7 +17,7 @@ from nvrc_components.interop.compressai.symbols import check_strings, check_symb
 
 
 class LatticeGaussianConditional(GaussianConditional):  # type: ignore[misc]  # CompressAI has no types
-    """A `GaussianConditional` whose strings mean the same on every machine.
+    """A `GaussianConditional` whose strings, given the scales, mean the same on every machine.
 
     Values are those of CompressAI, bit for bit: a latent's difference from its mean is rounded, and the mean added
     again. Scales snap to 1/8 octave from 2^-3.25 to 2^8 by comparisons alone, the probabilities are integers from a
