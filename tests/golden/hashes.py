@@ -39,9 +39,9 @@ def pinned(name: str) -> Hashes:
 
 
 @torch.no_grad()
-def symbols_of(video: VideoFile, device: str = "cpu") -> Iterator[Tensor]:
-    """Decode the symbols of all parameters once more, as the streams hold them."""
-    compressed = video.compressed.to(device)
+def symbols_of(video: VideoFile) -> Iterator[Tensor]:
+    """Decode the symbols of all parameters once more, as the streams hold them, where the network is."""
+    compressed = video.compressed
     streams = {section.name: section.payload for section in video.sections if section.kind == SectionKind.GROUP}
     decoders = {name: SymbolDecoder(stream) for name, stream in streams.items()}
     for codec, parameter in zip(compressed.tensor_codecs(), compressed.module.parameters(), strict=True):

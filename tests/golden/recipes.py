@@ -18,11 +18,13 @@ from nvrc_components import (
     DualAxisQuantizer,
     GaussianPrior,
     Group,
+    MaskedConv3dContext,
     OctreeContext,
     TensorQuantizer,
     VideoFormat,
 )
 from nvrc_components.coding.range_coder import LIMIT
+from nvrc_components.entropy_models.context import AUTO
 from nvrc_components.entropy_models.gaussian import FactorizedGaussian
 from nvrc_components.functional import counter_uniform
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
@@ -43,6 +45,7 @@ class Recipe:
         return numbered(CompressedModule(NvrcLite(config), self.groups).eval())
 
 
+# Every setting is named, for defaults may change.
 SMALL = partial(
     NvrcLiteConfig,
     widths=(6, 4),
@@ -53,6 +56,21 @@ SMALL = partial(
     stage_grids=((2, 2), (0, 1)),
     local_channels=2,
     local_levels=1,
+    shortcut=1,
+    out_channels=3,
+)
+LARGE = partial(
+    NvrcLiteConfig,
+    widths=(32, 4, 2, 2),
+    depths=(1, 1, 1, 1),
+    strides=(3, 2, 2, 2),
+    expansion=4,
+    base_grids=((4, 1, 1), (8, 2, 2)),
+    stage_grids=((2, 2), (1, 2), (1, 4), (0, 1)),
+    local_channels=4,
+    local_levels=2,
+    shortcut=1,
+    out_channels=3,
 )
 # Both axes of a matrix need 128 lines to have their own steps.
 WIDE = partial(SMALL, widths=(8, 128), expansion=1, shortcut=0)
@@ -64,18 +82,44 @@ def _grids(quantizer: Callable[..., object], model: Callable[..., object], rest:
     return Group("grids", "*features.grid", quantizer, model), Group("weights", "*", *rest)
 
 
+CUBES = (16, 8, 8)
+BLOCKS = partial(BlockQuantizer, block=(2, 3, 5))
 PLAIN, DUAL = (TensorQuantizer, GaussianPrior), (DualAxisQuantizer, DualAxisGaussian)
+FIRST = {
+    "mixed": Recipe(
+        VideoFormat(45, 50, 9, Fraction(24), 8, Chroma.RGB, ColourMatrix.BT709, ColourRange.FULL),
+        LARGE,
+        (
+            Group(
+                "grids",
+                "*features.grid",
+                partial(BlockQuantizer, block=(4, 8, 8)),
+                partial(OctreeContext, block=CUBES, passes=10, width=3),
+            ),
+            Group("local", "*.grid", *PLAIN),
+            Group("weights", "*", *DUAL),
+        ),
+    ),
+}
+"""What the first golden file was made of, its numbers by other rules than those below."""
+
 RECIPES = {
     "gaussian": Recipe(RGB, SMALL, (Group("all", "*", *PLAIN),)),
     "dual_axis": Recipe(YUV, WIDE, (Group("all", "*", *DUAL),), CodedColour.YUV444),
     "octree_4": Recipe(
         YUV, SMALL, _grids(DualAxisQuantizer, partial(OctreeContext, block=(3, 5, 7), passes=4, width=2), PLAIN)
     ),
-    "octree_10": Recipe(
-        RGB, SMALL, _grids(partial(BlockQuantizer, block=(2, 3, 5)), partial(OctreeContext, passes=10), DUAL)
-    ),
+    "octree_10": Recipe(RGB, SMALL, _grids(BLOCKS, partial(OctreeContext, block=CUBES, passes=10, width=AUTO), DUAL)),
     "octree_22": Recipe(
         RGB, SMALL, _grids(TensorQuantizer, partial(OctreeContext, block=(4, 16, 8), passes=22, width=16), PLAIN)
+    ),
+    "masked_conv": Recipe(
+        YUV,
+        SMALL,
+        (
+            Group("stem", "stem.*features.grid", BLOCKS, partial(MaskedConv3dContext, block=CUBES, width=AUTO)),
+            *_grids(BLOCKS, partial(MaskedConv3dContext, block=(4, 3, 7), width=3), PLAIN),
+        ),
     ),
 }
 
@@ -91,7 +135,8 @@ def numbered(compressed: CompressedModule) -> CompressedModule:
         noise = _noise(side.value, key)
         single = side.value.numel() == 1
         # Near zero, where there are many, and now and then at the limits.
-        side.value.copy_(noise * 6 if single else noise * side.limit / 16 + noise**301 * 20)
+        spread = 0.5 if side.limit == 1 else side.limit / 16
+        side.value.copy_(noise * 6 if single else noise * spread + noise**301 * 20)
         if not single:
             side.log2_step.fill_(-(key * 11 % 49) / 8)
     parameters = compressed.module.parameters()

@@ -7,13 +7,10 @@ from math import prod
 
 import numpy as np
 
-from tests.golden.reference_stream import PARITIES, Side, Stream, Tables
+from tests.golden.reference_masked import MaskedConv3d
+from tests.golden.reference_stream import PARITIES, Side, Stream, Tables, scale_index
 
 __all__ = ["Tables", "decode"]
-
-
-def scale_index(log2_scale):
-    return round(8 * min(max(log2_scale, Fraction(-13, 4)), Fraction(8))) + 26
 
 
 class Gaussian:
@@ -133,7 +130,8 @@ def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndar
     streams = {name: Stream(tables, payload) for name, payload in sections.items()}
     for shape, group, quantizer, block, model, configuration in parameters:
         log2_step, step = side.quantizer(quantizer, block, shape)
-        coder = Octree(side, configuration, shape) if model == 3 else Gaussian(side, model, shape)
+        grids = {3: Octree, 4: MaskedConv3d}
+        coder = grids[model](side, configuration, shape) if model in grids else Gaussian(side, model, shape)
         plans.append((group, coder, log2_step, np.asarray(step, dtype="<f4")))
     for group, coder, log2_step, step in plans:
         symbols = coder.symbols(streams[group], log2_step)

@@ -11,6 +11,10 @@ import numpy as np
 PARITIES = [(0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1)]
 
 
+def scale_index(log2_scale):
+    return round(8 * min(max(log2_scale, Fraction(-13, 4)), Fraction(8))) + 26
+
+
 class Tables:
     """The constant tables by (scale, phase), and powers of two as exact fractions."""
 

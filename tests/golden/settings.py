@@ -5,7 +5,7 @@ symbols of each entropy model by benchmarks/reproducibility.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
@@ -13,8 +13,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from nvrc_components.entropy_models.octree_layout import Phase
-from nvrc_components.entropy_models.octree_network import OctreeNetwork, Weights
+from nvrc_components.entropy_models.masked_conv_layout import Layout
+from nvrc_components.entropy_models.masked_conv_network import MaskedConv3dNetwork
+from nvrc_components.entropy_models.octree_network import OctreeNetwork
 
 Setting = Callable[[], AbstractContextManager[Any]]
 Parts = Callable[[int], Sequence[Sequence[int]]]
@@ -54,19 +55,22 @@ def matmul_precision(name: str) -> Iterator[None]:
 @contextmanager
 def batches(parts: Parts) -> Iterator[None]:
     """Let context networks see the blocks in these batches, in this order."""
-    with patch.object(OctreeNetwork, "forward", _in_batches(OctreeNetwork.forward, parts)):
+    octree, masked = OctreeNetwork.forward, MaskedConv3dNetwork.waves
+
+    def forward(network: OctreeNetwork, symbols: Tensor, magnitudes: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+        batches = columns(symbols.shape[1], network.scale_bias.value.shape[1], parts)
+        return joined([octree(network, symbols[:, c], magnitudes[:, c], *rest) for c in batches], batches)
+
+    def waves(network: MaskedConv3dNetwork, decoded: Tensor, layout: Layout) -> Iterator[tuple[Tensor, ...]]:
+        batches = columns(decoded.shape[1], network.bias.value.shape[1], parts)
+        copies = [decoded[:, c] for c in batches]
+        for found in zip(*(masked(network, copy, layout) for copy in copies), strict=True):
+            yield found[0][0], *joined([results for _, *results in found], batches)
+            for copy, c in zip(copies, batches, strict=True):
+                copy.copy_(decoded[:, c])
+
+    with patch.object(OctreeNetwork, "forward", forward), patch.object(MaskedConv3dNetwork, "waves", waves):
         yield
-
-
-def _in_batches(forward: Callable[..., tuple[Tensor, Tensor]], parts: Parts) -> Callable[..., tuple[Tensor, Tensor]]:
-    def wrapped(
-        network: OctreeNetwork, symbols: Tensor, magnitudes: Tensor, phase: Phase, weights: Weights
-    ) -> tuple[Tensor, Tensor]:
-        batches = columns(symbols.shape[1], weights.bias.shape[1], parts)
-        found = [forward(network, symbols[:, c], magnitudes[:, c], phase, weights) for c in batches]
-        return joined(found, batches)
-
-    return wrapped
 
 
 def columns(count: int, channels: int, parts: Parts) -> list[Tensor]:
@@ -75,7 +79,7 @@ def columns(count: int, channels: int, parts: Parts) -> list[Tensor]:
     return [blocks[list(part)].flatten() for part in parts(len(blocks))]
 
 
-def joined(found: Sequence[tuple[Tensor, ...]], batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def joined(found: Sequence[Sequence[Tensor]], batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return the batches' results with all columns where they were.
 
     Shape: tuples of (P, columns of the batch) -> a tuple of (P, all columns).
@@ -92,7 +96,6 @@ SETTINGS: Final[dict[str, Setting]] = {
     "bfloat16 products": partial(matmul_precision, "medium"),
     "autocast": partial(torch.autocast, "cpu", dtype=torch.bfloat16),
     "inference mode": torch.inference_mode,
-    "all blocks together": nullcontext,
     "blocks one at a time": partial(batches, lambda count: [[i] for i in range(count)]),
     "blocks in reverse": partial(batches, lambda count: [range(count)[::-1]]),
 }

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nvrc_components import load
+from nvrc_components.entropy_models.masked_conv_network import MaskedConv3dNetwork
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
 from tests.golden.hashes import found, names, of_file, of_tensors, path_of, pinned, symbols_of
 from tests.golden.processors import fingerprint, numpy_features, processors, run
@@ -40,8 +41,8 @@ def test_parameters_are_pinned_under_a_default_of_half_precision(setting):
     assert parameters == [pinned(name)["parameters"] for name in names()]
 
 
-@pytest.mark.parametrize(("setting", "blocks"), [("all blocks together", 9), ("blocks one at a time", 1)])
-def test_context_networks_see_as_many_blocks_as_the_setting_says(setting, blocks):
+@pytest.mark.parametrize(("setting", "blocks"), [("one thread", 9), ("blocks one at a time", 1)])
+def test_the_octree_sees_as_many_blocks_as_the_setting_says(setting, blocks):
     forward, seen = OctreeNetwork.forward, set()
 
     def spy(network, symbols, magnitudes, phase, weights):
@@ -50,6 +51,19 @@ def test_context_networks_see_as_many_blocks_as_the_setting_says(setting, blocks
 
     with patch.object(OctreeNetwork, "forward", spy), SETTINGS[setting]():
         load(path_of("octree_4"))
+    assert max(seen) == blocks
+
+
+@pytest.mark.parametrize(("setting", "blocks"), [("one thread", 15), ("blocks one at a time", 1)])
+def test_masked_convolutions_see_as_many_blocks_as_the_setting_says(setting, blocks):
+    waves, seen = MaskedConv3dNetwork.waves, set()
+
+    def spy(network, decoded, layout):
+        seen.add(decoded.shape[1] // network.bias.value.shape[1])
+        return waves(network, decoded, layout)
+
+    with patch.object(MaskedConv3dNetwork, "waves", spy), SETTINGS[setting]():
+        load(path_of("masked_conv"))
     assert max(seen) == blocks
 
 

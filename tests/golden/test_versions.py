@@ -1,0 +1,98 @@
+"""Numbers in a file keep their meaning: old files decode, newer ones are refused, kinds are not renumbered."""
+
+import pytest
+import torch
+
+from nvrc_components import BitstreamError, InputError, MaskedConv3dContext, OctreeContext, load
+from nvrc_components.bitstream import SectionKind
+from nvrc_components.bitstream.container import VERSION
+from nvrc_components.coding.range_coder import LIMIT
+from nvrc_components.coding.varint import ByteReader
+from nvrc_components.entropy_models import ENTROPY_MODELS
+from nvrc_components.quantizers import QUANTIZERS
+from nvrc_components.representations.registry import KINDS
+from tests.golden import make
+from tests.golden.hashes import names, path_of, symbols_of
+from tests.golden.recipes import FIRST, RECIPES
+
+PINNED_QUANTIZERS = {1: "TensorQuantizer", 2: "DualAxisQuantizer", 3: "BlockQuantizer"}
+PINNED_ENTROPY_MODELS = {1: "GaussianPrior", 2: "DualAxisGaussian", 3: "OctreeContext", 4: "MaskedConv3dContext"}
+PINNED_REPRESENTATIONS = {1: "NvrcLite", 2: "HiNerv"}
+
+
+def test_a_greater_version_is_refused_in_one_clear_line(tmp_path):
+    data = bytearray(path_of("mixed").read_bytes())
+    data[4] = VERSION + 1
+    path = tmp_path / "tomorrow.nvrc"
+    path.write_bytes(data)
+    with pytest.raises(BitstreamError) as error:
+        load(path)
+    expected = f"made by a newer version {VERSION + 1}; this program reads up to {VERSION}: update it"
+    assert str(error.value) == f"{path}: {expected}"
+
+
+def test_every_version_has_a_golden_file():
+    assert {path_of(name).read_bytes()[4] for name in names()} == set(range(1, VERSION + 1))
+
+
+def test_kinds_keep_their_numbers():
+    assert {kind: cls.__name__ for kind, cls in QUANTIZERS.items()} == PINNED_QUANTIZERS
+    assert {kind: cls.__name__ for kind, cls in ENTROPY_MODELS.items()} == PINNED_ENTROPY_MODELS
+    assert {kind: entry.module.__name__ for kind, entry in KINDS.items()} == PINNED_REPRESENTATIONS
+    assert all(cls.kind == kind for kinds in (QUANTIZERS, ENTROPY_MODELS) for kind, cls in kinds.items())
+
+
+def test_every_kind_of_quantizer_and_entropy_model_is_in_a_golden_file():
+    groups = [group for name in names() for group in load(path_of(name)).header.groups]
+    assert {group.quantizer for group in groups} == set(QUANTIZERS)
+    assert {group.entropy_model for group in groups} == set(ENTROPY_MODELS)
+
+
+def settings_of(module):
+    """Return what a quantizer or entropy model was told, by name."""
+    return type(module), {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_header_says_what_the_recipe_said(name):
+    video, recipe = load(path_of(name)), (FIRST | RECIPES)[name]
+    fmt = recipe.format
+    assert (video.format, video.header.coded_colour) == (fmt, recipe.colour)
+    assert video.compressed.module.config == recipe.config(fmt.frames, fmt.height, fmt.width)
+    assert [(g.name, g.pattern) for g in video.compressed.groups] == [(g.name, g.pattern) for g in recipe.groups]
+    groups = {group.name: group for group in recipe.groups}
+    for codec, tensor in zip(video.compressed.tensor_codecs(), video.compressed.module.parameters(), strict=True):
+        group = groups[codec.group]
+        assert settings_of(codec.quantizer) == settings_of(group.quantizer(tensor).eval())
+        assert settings_of(codec.entropy_model) == settings_of(group.entropy_model(tensor).eval())
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "first", "second"),
+    [(OctreeContext, (16, 8, 8, 10, -1), 2**14, 2**17), (MaskedConv3dContext, (16, 8, 8, -1), 2**17, 2**20)],
+)
+def test_automatic_widths_turn_at_the_pinned_sizes(model, settings, first, second):
+    sizes = (first - 1, first, second - 1, second)
+    widths = [model.from_configuration(torch.empty(1, 1, 1, size), settings).network.width for size in sizes]
+    assert widths == [0, 4, 4, 8]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_stream_holds_escapes(name):
+    groups = [section for section in load(path_of(name)).sections if section.kind == SectionKind.GROUP]
+    assert all(ByteReader(section.payload, name).uvarint("escape length") > 0 for section in groups)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_the_largest_symbols_are_there(name):
+    symbols = torch.cat([tensor.flatten() for tensor in symbols_of(load(path_of(name)))])
+    assert (symbols.min(), symbols.max()) == (-LIMIT, LIMIT)
+
+
+def test_making_a_golden_file_does_not_replace_one(tmp_path, monkeypatch):
+    path = tmp_path / "gaussian.nvrc"
+    path.write_bytes(b"in the world")
+    monkeypatch.setattr(make, "path_of", lambda name: path)
+    with pytest.raises(InputError, match="already exists"):
+        make.make("gaussian", force=False)
+    assert path.read_bytes() == b"in the world"
