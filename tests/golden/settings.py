@@ -53,6 +53,25 @@ def matmul_precision(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@contextmanager
+def tf32(enabled: bool) -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = enabled
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
 def batches(parts: Parts) -> Iterator[None]:
     """Let context networks see the blocks in these batches, in this order."""
     octree, masked = OctreeNetwork.forward, MaskedConv3dNetwork.waves
@@ -96,6 +115,7 @@ SETTINGS: Final[dict[str, Setting]] = {
     "bfloat16 products": partial(matmul_precision, "medium"),
     "autocast": partial(torch.autocast, "cpu", dtype=torch.bfloat16),
     "inference mode": torch.inference_mode,
+    "denormals as zero": denormals_as_zero,
     "blocks one at a time": partial(batches, lambda count: [[i] for i in range(count)]),
     "blocks in reverse": partial(batches, lambda count: [range(count)[::-1]]),
 }
@@ -103,3 +123,8 @@ HALF: Final[dict[str, Setting]] = {
     "bfloat16": partial(default_dtype, torch.bfloat16),
     "float16": partial(default_dtype, torch.float16),
 }
+GPU: Final[dict[str, Setting]] = {
+    "GPU": partial(tf32, False),
+    "GPU, TF32": partial(tf32, True),
+}
+"""For what is computed on an NVIDIA GPU."""

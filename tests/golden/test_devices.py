@@ -1,7 +1,5 @@
 """What one device encodes another decodes: golden files were made on a CPU."""
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 
@@ -9,18 +7,11 @@ from nvrc_components import load
 from nvrc_components.bitstream import SectionKind
 from nvrc_components.compressed_module import Streams
 from tests.golden.hashes import names, of_tensors, path_of, pinned, symbols_of
+from tests.golden.settings import GPU
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 DEVICES = ["cpu", pytest.param("cuda", marks=needs_cuda)]
-TF32 = pytest.mark.parametrize("tf32", [False, True], ids=["float32", "TF32"])
-
-
-@contextmanager
-def tf32_products(enabled):
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = enabled
-    yield
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+SETTING = pytest.mark.parametrize("setting", GPU)
 
 
 def streams_of(video):
@@ -29,25 +20,25 @@ def streams_of(video):
     return Streams(side, groups)
 
 
-@TF32
+@SETTING
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", names())
-def test_a_device_decodes_what_a_cpu_encoded(name, device, tf32):
+def test_a_device_decodes_what_a_cpu_encoded(name, device, setting):
     video = load(path_of(name))
     compressed = video.compressed.to(device)
     with torch.no_grad():
         for tensor in [*compressed.module.parameters(), *(side.value for side in compressed.side_tensors())]:
             tensor.zero_()
-    with tf32_products(tf32):
+    with GPU[setting]():
         compressed.decompress(streams_of(video))
         assert of_tensors(compressed.module.parameters(), "<f4") == pinned(name)["parameters"]
         assert of_tensors(symbols_of(video), "<i8") == pinned(name)["symbols"]
 
 
-@TF32
+@SETTING
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", names())
-def test_a_device_encodes_the_bytes_that_a_cpu_encoded(name, device, tf32):
+def test_a_device_encodes_the_bytes_that_a_cpu_encoded(name, device, setting):
     video = load(path_of(name))
-    with tf32_products(tf32):
+    with GPU[setting]():
         assert video.compressed.to(device).compress() == streams_of(video)
