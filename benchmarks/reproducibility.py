@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 # Environments are the tests' own: run as a script, this folder is on the path, and not the one above.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -50,7 +51,7 @@ COMPILED: Final = f"compiled ({BACKEND})"
 ENVIRONMENTS: Final = {**SETTINGS, **HALF, COMPILED: compiled, **(GPU if torch.cuda.is_available() else {})}
 HERE: Final = "this processor"
 # Grids, then all other parameters.
-MODELS: Final = {
+MODELS: Final[dict[str, tuple[Callable[[Tensor], EntropyModel], Callable[[Tensor], EntropyModel]]]] = {
     "octree_4": (partial(OctreeContext, passes=4), DualAxisGaussian),
     "octree_10": (partial(OctreeContext, passes=10), DualAxisGaussian),
     "octree_22": (partial(OctreeContext, passes=22), DualAxisGaussian),
@@ -174,7 +175,7 @@ def tables(results: Results) -> Iterator[str]:
 
 def report(options: argparse.Namespace, results: Results, floats: set[str]) -> str:
     """Return the page of results."""
-    machine, versions = Machine.describe(), library_versions()
+    machine, versions, commit = Machine.describe(), library_versions(), git_commit() or "unknown"
     packages = ", ".join(f"{name} {versions[name]}" for name in ("torch", "numpy", "constriction"))
     command = f"python benchmarks/reproducibility.py --file video.nvrc --out {options.out}"
     names = "; ".join(
@@ -183,7 +184,7 @@ def report(options: argparse.Namespace, results: Results, floats: set[str]) -> s
     lines = [
         "# Symbols are the same everywhere",
         "",
-        f"`{command}` on {options.clip}; commit {git_commit()[:9]}; {machine.cpu}, {machine.cores} cores; {packages}.",
+        f"`{command}` on {options.clip}; commit {commit[:9]}; {machine.cpu}, {machine.cores} cores; {packages}.",
         "",
         "Each line of the second table is a fresh process that decodes a file for each entropy model and encodes its",
         "symbols again. Over all of them the same floating-point functions (`exp`, a float32 matrix product) gave",

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -15,15 +14,8 @@ from nvrc_components.bitstream import SectionKind
 from nvrc_components.coding.range_coder import SymbolDecoder
 
 FILES = Path(__file__).parent / "files"
-
-
-class Hashes(TypedDict):
-    """Size of a file, and SHA-256 of it, of its symbols (int64, little-endian) and of its parameters (float32)."""
-
-    bytes: int
-    file: str
-    symbols: str
-    parameters: str
+Hashes = dict[str, int | str]
+"""Size of a file, and SHA-256 of it, of its symbols (int64, little-endian) and of its parameters (float32)."""
 
 
 def path_of(name: str) -> Path:
@@ -35,7 +27,8 @@ def names() -> list[str]:
 
 
 def pinned(name: str) -> Hashes:
-    return json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
+    hashes: Hashes = json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
+    return hashes
 
 
 @torch.no_grad()
@@ -57,7 +50,7 @@ def written(video: VideoFile) -> bytes:
         return path.read_bytes()
 
 
-def of_file(data: bytes) -> dict[str, int | str]:
+def of_file(data: bytes) -> Hashes:
     return {"bytes": len(data), "file": hashlib.sha256(data).hexdigest()}
 
 
@@ -69,7 +62,7 @@ def of_tensors(tensors: Iterable[Tensor], dtype: str) -> str:
     return digest.hexdigest()
 
 
-def of_video(video: VideoFile) -> dict[str, str]:
+def of_video(video: VideoFile) -> Hashes:
     values = of_tensors(video.compressed.module.parameters(), "<f4")
     return {"symbols": of_tensors(symbols_of(video), "<i8"), "parameters": values}
 

@@ -47,12 +47,15 @@ def taps(parity, passes) -> list[list[tuple[int, int, int]]]:
 
 class Octree:
     def __init__(self, side, configuration, shape):
-        *block, self.passes, width = configuration
+        *block, self.passes, width = configuration[:5]
+        shared = len(configuration) == 5
         if width == -1:
-            width = 0 if prod(shape) < 2**14 else 4 if prod(shape) < 2**17 else 8
+            width = 0 if not shared or prod(shape) < 2**14 else 4 if prod(shape) < 2**17 else 8
         self.shape, self.width, self.magnitude = shape, width, side.tables.magnitude
         self.block = [min(b, n) for b, n in zip(block, (shape[0], *shape[2:]), strict=True)]
         self.taps = [taps(parity, self.passes) for parity in PARITIES]
+        if not shared:
+            self.taps = [[[offset] for offsets in classes for offset in offsets] for classes in self.taps]
         starts = [0, *accumulate(map(len, self.taps))]
         self.starts, channels = starts, shape[1]
         self.root = side.read(channels), side.read(channels)
