@@ -1,6 +1,7 @@
 """What the entropy coding benchmark asks of a coder, and the package's own entropy models as such coders."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
@@ -13,8 +14,6 @@ from nvrc_components.entropy_models import DualAxisGaussian, EntropyModel
 from nvrc_components.fitting import Coded, fit
 from nvrc_components.functional.exact import exact_exp2
 from nvrc_components.side import sides_of
-
-RATE = 0.1
 
 
 class Blank(NamedTuple):
@@ -46,39 +45,50 @@ class Coder(Protocol):
         """Return the cross-entropy of the symbols under the coder's own model."""
 
 
+@dataclass
 class ModelCoder:
-    """An entropy model of the package for each tensor, all in one stream as in a file."""
+    """An entropy model of the package for each tensor, all in one stream as in a file.
 
-    def __init__(self, name: str, label: str, build: Callable[[Tensor], EntropyModel], iterations: int) -> None:
-        self.name, self.label = name, label
-        self.build = build
-        self.iterations = iterations
-        self.models: list[EntropyModel] = []
+    Args:
+        name: For the table.
+        label: For the plot.
+        build: Makes the model of a tensor.
+        rate: Adam's rate when fitting.
+        iterations: Its steps.
+        in_steps: Whether distributions are in units of the step, as wide in every block, whatever its step; else they
+            are in the tensor's own units.
+    """
+
+    name: str
+    label: str
+    build: Callable[[Tensor], EntropyModel]
+    rate: float
+    iterations: int
+    in_steps: bool
+    models: list[EntropyModel] = field(default_factory=list)
 
     def fit(self, items: Sequence[SymbolTensor], sample: Sequence[SymbolTensor]) -> None:
         """Minimise bits and side bits together."""
-        self.models = [self.build(item.symbols * exact_exp2(item.log2_step)) for item in items]
+        self.models = [self.build(item.symbols * exact_exp2(self._log2_step(item))) for item in items]
         # A dual-axis model has parameters for every row: it cannot learn them from a smaller tensor.
         learned = items if isinstance(self.models[0], DualAxisGaussian) else sample
-        coded = [Coded(model, s.symbols, s.log2_step) for model, s in zip(self.models, learned, strict=True)]
-        fit(coded, self.iterations, RATE)
+        pairs = zip(self.models, learned, strict=True)
+        fit([Coded(m, item.symbols, self._log2_step(item)) for m, item in pairs], self.iterations, self.rate)
 
     @torch.no_grad()
     def encode(self, items: Sequence[SymbolTensor]) -> list[bytes]:
         """Return one stream."""
         encoder = SymbolEncoder()
         for model, item in zip(self.models, items, strict=True):
-            model.encode(item.symbols, item.log2_step, encoder)
+            model.encode(item.symbols, self._log2_step(item), encoder)
         return [encoder.to_bytes()]
 
     @torch.no_grad()
     def decode(self, blanks: Sequence[Blank], streams: Sequence[bytes]) -> list[Tensor]:
         """Return the symbols."""
         decoder = SymbolDecoder(streams[0])
-        return [
-            model.decode(blank.shape, blank.log2_step, decoder)
-            for model, blank in zip(self.models, blanks, strict=True)
-        ]
+        pairs = zip(self.models, blanks, strict=True)
+        return [model.decode(blank.shape, self._log2_step(blank), decoder) for model, blank in pairs]
 
     def side_bytes(self) -> int:
         """Return the bytes of the models' phi and psi, as a file holds them."""
@@ -90,5 +100,8 @@ class ModelCoder:
     @torch.no_grad()
     def estimated_bytes(self, items: Sequence[SymbolTensor]) -> float:
         """Return what the training pass says."""
-        bits = (m.bits(item.symbols, item.log2_step) for m, item in zip(self.models, items, strict=True))
-        return sum(float(b) for b in bits) / 8
+        pairs = zip(self.models, items, strict=True)
+        return sum(float(model.bits(item.symbols, self._log2_step(item))) for model, item in pairs) / 8
+
+    def _log2_step(self, item: SymbolTensor | Blank) -> Tensor:
+        return torch.zeros(()) if self.in_steps else item.log2_step

@@ -75,9 +75,10 @@ Encode and decode are Msymbol/s, context networks included, the best of several 
 The estimate is the coder's own cross-entropy of these symbols (target for ours: the stream within 0.2 %).
 
 - Ours: one entropy model a tensor, fitted to these symbols, all in one stream; side bytes are phi and psi as a file
-  holds them.
-- CompressAI: one string a tensor with its 64 default scales, the best integer mean and scale of each tensor; side
-  bytes are three a tensor.
+  holds them. Gaussians without context are in the units that make a group smaller: of the step for grids, the
+  tensor's own for layers.
+- CompressAI: one string a tensor with its 64 default scales, the best mean and scale of each tensor in the same units
+  as our Gaussian; side bytes are two float32 a tensor.
 - torchac, as HiNeRV's official code uses it: one stream a tensor, counted frequencies, their table repeated for every
   symbol; side bytes are the float32 frequencies and int32 values that HiNeRV stores, without its pickle and zip.
 - Quantisation steps cost the same under every coder and are not counted. The clip was fitted with the octree of ten

@@ -32,6 +32,7 @@ from nvrc_components import (
     DualAxisQuantizer,
     GaussianPrior,
     Group,
+    MaskedConv3dContext,
     OctreeContext,
     TensorQuantizer,
     VideoFormat,
@@ -44,7 +45,10 @@ from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
 from nvrc_components.side import sides_of
 from nvrc_lightning.evaluation.provenance import Machine, git_commit
 
-CONTEXTS: dict[str, type[EntropyModel]] = {"octree, 10 passes": OctreeContext}
+CONTEXTS: dict[str, type[EntropyModel]] = {
+    "octree, 10 passes": OctreeContext,
+    "masked convolutions": MaskedConv3dContext,
+}
 FORMAT = VideoFormat(1920, 1080, 600, Fraction(120), 8, Chroma.YUV420, ColourMatrix.BT709, ColourRange.LIMITED)
 SLICES = 16
 """Temporal slices of a base grid that its context model learns from."""

@@ -21,60 +21,68 @@ _INT32 = _FLOAT32 = 4
 class CompressAiGaussian:
     """`GaussianConditional` with its 64 default scales: one Gaussian and one rANS string a tensor.
 
-    Its mean is an integer, because the coder rounds residuals; mean and scale are the best of all there are.
+    Means are rounded to integers, because the coder rounds residuals. `in_steps` as for the package's own Gaussian.
     """
 
     name = "CompressAI GaussianConditional, rANS"
     label = "CompressAI"
 
-    def __init__(self) -> None:
+    def __init__(self, in_steps: bool) -> None:
+        self.in_steps = in_steps
         self.model: Any = GaussianConditional(None).eval()
         self.model.update_scale_table(get_scale_table())
         self.parameters: list[tuple[Tensor, Tensor]] = []
 
     def fit(self, items: Sequence[SymbolTensor], sample: Sequence[SymbolTensor]) -> None:
         """Find each tensor's mean and scale."""
-        self.parameters = [self._best(item.symbols) for item in items]
+        self.parameters = [self._best(item) for item in items]
 
     def encode(self, items: Sequence[SymbolTensor]) -> list[bytes]:
         """Return a string for each tensor."""
         streams = []
-        for item, (mean, scale) in zip(items, self.parameters, strict=True):
-            inputs = item.symbols.view(1, 1, -1)
-            indexes = self.model.build_indexes(scale).expand_as(inputs)
-            streams += self.model.compress(inputs, indexes, mean)
+        for item, parameters in zip(items, self.parameters, strict=True):
+            blank = Blank(item.symbols.shape, item.log2_step)
+            streams += self.model.compress(item.symbols.view(1, 1, -1), *self._coded(blank, parameters))
         return streams
 
     def decode(self, blanks: Sequence[Blank], streams: Sequence[bytes]) -> list[Tensor]:
         """Return the symbols."""
         result = []
-        for blank, (mean, scale), stream in zip(blanks, self.parameters, streams, strict=True):
-            indexes = self.model.build_indexes(scale).expand(1, 1, blank.shape.numel())
-            result.append(self.model.decompress([stream], indexes, torch.float32, mean).view(blank.shape))
+        for blank, parameters, stream in zip(blanks, self.parameters, streams, strict=True):
+            indexes, means = self._coded(blank, parameters)
+            result.append(self.model.decompress([stream], indexes, torch.float32, means).view(blank.shape))
         return result
 
     def side_bytes(self) -> int:
-        """Return two bytes for a mean and one for a scale's index, each tensor."""
-        return 3 * len(self.parameters)
+        """Return two float32 numbers for each tensor."""
+        return 2 * _FLOAT32 * len(self.parameters)
 
     def estimated_bytes(self, items: Sequence[SymbolTensor]) -> float:
-        """Return what the likelihoods say."""
-        bits = 0.0
-        for item, (mean, scale) in zip(items, self.parameters, strict=True):
-            bits -= float(self.model(item.symbols.view(1, 1, -1), scale, mean)[1].double().log2().sum())
-        return bits / 8
+        """Return what the likelihoods of the coded scales say."""
+        return sum(self._bits(item, *pair) for item, pair in zip(items, self.parameters, strict=True)) / 8
 
-    def _best(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
-        values, counts = symbols.unique(return_counts=True)
-        scales = self.model.scale_table.view(-1, 1, 1)
-        middle = symbols.double().mean().float()
-        best = []
-        for mean in (middle.floor().view(1, 1, 1), middle.ceil().view(1, 1, 1)):
-            likelihoods = self.model(values.expand(len(scales), 1, -1), scales, mean)[1]
-            bits = -(likelihoods.log2() * counts).sum((1, 2))
-            best.append((float(bits.min()), mean, scales[bits.argmin()].view(1, 1, 1)))
-        _, mean, scale = min(best, key=lambda entry: entry[0])
-        return mean, scale
+    def _units(self, log2_step: Tensor) -> Tensor:
+        """What turns a mean or scale into steps."""
+        return torch.ones(()) if self.in_steps else torch.exp2(-log2_step)
+
+    def _coded(self, blank: Blank, parameters: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Scale indices and means as the coder wants them: one for each symbol."""
+        mean, scale = (parameter * self._units(blank.log2_step) for parameter in parameters)
+        indexes, means = self.model.build_indexes(scale), mean.round()
+        return indexes.expand(blank.shape).reshape(1, 1, -1), means.expand(blank.shape).reshape(1, 1, -1)
+
+    def _bits(self, item: SymbolTensor, mean: Tensor, scale: Tensor) -> float:
+        indexes, means = self._coded(Blank(item.symbols.shape, item.log2_step), (mean, scale))
+        likelihoods = self.model(item.symbols.view(1, 1, -1), self.model.scale_table[indexes.long()], means)[1]
+        return -float(likelihoods.double().log2().sum())
+
+    def _best(self, item: SymbolTensor) -> tuple[Tensor, Tensor]:
+        """Try scales 1/32 octave apart around the deviation, with and without a mean."""
+        values = item.symbols / self._units(item.log2_step)
+        middle, deviation = values.mean(), values.std().nan_to_num().clamp_min(1e-6)
+        scales = deviation * torch.exp2(torch.arange(-32, 33) / 32)
+        pairs = [(mean, scale) for mean in (middle, torch.zeros(())) for scale in scales]
+        return min(pairs, key=lambda pair: self._bits(item, *pair))
 
 
 class TorchacFrequencies:
