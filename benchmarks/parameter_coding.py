@@ -4,9 +4,9 @@ python benchmarks/symbols.py --file video.nvrc --out symbols.npz
 python benchmarks/parameter_coding.py --symbols symbols.npz --out docs/results/parameter_coding.md
 
 A trained S2 takes a GPU, so its tensors get symbols with the statistics of a fitted clip: each base grid is laid out
-with mirrored copies of a fitted grid, weights are drawn from fitted weights, quantisation steps vary as the fitted
-ones do. The file is a real one, and each time is that of `load` in a fresh process: reading, checking, building the
-network and decoding, context networks included.
+with mirrored copies of a fitted grid, every other tensor is drawn from the fitted one whose name is most alike, and
+quantisation steps vary as the fitted ones do. The file is a real one. Each time is the best of several, all of `load`
+in fresh processes: reading, checking, building the network and decoding, context networks included.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ from nvrc_components import (
 )
 from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.fitting import Coded, fit
-from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
+from nvrc_components.representations.hinerv import HiNerv
+from nvrc_components.representations.hinerv_presets import hinerv_config
 from nvrc_components.side import sides_of
 from nvrc_lightning.evaluation.provenance import Machine, git_commit
 
@@ -54,26 +56,13 @@ SLICES = 16
 """Temporal slices of a base grid that its context model learns from."""
 
 
-def network() -> NvrcLite:
-    """Return S2: widths, depths and grids of NVRC's table, T_grid 200."""
-    base = ((2, 3, 1), (4, 6, 2), (8, 12, 4), (16, 24, 8))
-    return NvrcLite(
-        NvrcLiteConfig(
-            FORMAT.frames,
-            FORMAT.height,
-            FORMAT.width,
-            widths=(336, 168, 84, 42),
-            depths=(3, 3, 3, 1),
-            base_grids=base,
-            stage_grids=((0, 1),) * 4,
-            local_channels=8,
-            local_levels=3,
-        )
-    )
+def network() -> HiNerv:
+    """Return NVRC's S2 with 200 slices in its finest base grid."""
+    return HiNerv(hinerv_config("s2", FORMAT.frames, FORMAT.height, FORMAT.width))
 
 
 def groups(context: type[EntropyModel]) -> tuple[Group, ...]:
-    """Return the recipe's groups with this context model on the base grids."""
+    """Return NVRC's groups with this context model on the base grids; biases are coded as well."""
     return (
         Group("grids", "*features.grid", BlockQuantizer, context),
         Group("biases", "*bias", TensorQuantizer, GaussianPrior),
@@ -101,10 +90,11 @@ def drawn(values: Tensor, shape: torch.Size) -> Tensor:
 @torch.no_grad()
 def fill(compressed: CompressedModule, samples: dict[str, list[SymbolTensor]]) -> None:
     """Give every parameter symbols, and every quantiser steps, like those of the samples."""
-    layers = torch.cat([item.symbols.flatten() for item in samples[LAYERS]])
+    layers = {item.name: item.symbols.flatten() for item in samples[LAYERS]}
     spread = {name: _step_deviations(items) for name, items in samples.items()}
     grids = 0
-    for parameter, codec in zip(compressed.module.parameters(), compressed.tensor_codecs(), strict=True):
+    named = compressed.module.named_parameters()
+    for (name, parameter), codec in zip(named, compressed.tensor_codecs(), strict=True):
         kind = GRIDS if codec.group == "grids" else LAYERS
         for side in sides_of([codec.quantizer]):
             side.value.add_(drawn(spread[kind], side.value.shape))
@@ -112,7 +102,8 @@ def fill(compressed: CompressedModule, samples: dict[str, list[SymbolTensor]]) -
             symbols = mirrored(samples[GRIDS][min(grids, len(samples[GRIDS]) - 1)].symbols, parameter.shape)
             grids += 1
         else:
-            symbols = drawn(layers, parameter.shape)
+            alike = get_close_matches(name, layers, n=1, cutoff=0)[0]
+            symbols = drawn(layers[alike], parameter.shape)
         parameter.copy_(symbols * codec.quantizer.step())
 
 
@@ -129,7 +120,7 @@ def learn(compressed: CompressedModule, iterations: int) -> None:
         if codec.group == "grids":
             symbols, log2_step = symbols[:SLICES], log2_step[:SLICES]
         items.append(Coded(codec.entropy_model, symbols, log2_step))
-    fit(items, iterations, 0.1)
+    fit(items, iterations, 0.03)
 
 
 def load_seconds(path: Path, threads: int) -> float:
@@ -195,7 +186,7 @@ def main() -> None:
     parser.add_argument("--symbols", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--iterations", type=int, default=60, help="steps of fitting the entropy models")
+    parser.add_argument("--iterations", type=int, default=150, help="steps of fitting the entropy models")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
