@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -27,7 +28,9 @@ from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.entropy_models.context import AUTO
 from nvrc_components.entropy_models.gaussian import FactorizedGaussian
 from nvrc_components.functional import counter_uniform
+from nvrc_components.representations.hinerv import HiNerv, HiNervConfig
 from nvrc_components.representations.nvrc_lite import NvrcLite, NvrcLiteConfig
+from nvrc_components.representations.representation import Config, Representation
 from nvrc_components.side import sides_of
 
 
@@ -36,13 +39,14 @@ class Recipe:
     """What a golden file is made of."""
 
     format: VideoFormat
-    config: Callable[[int, int, int], NvrcLiteConfig]
+    config: Callable[[int, int, int], Config]
     groups: tuple[Group, ...]
     colour: CodedColour = CodedColour.RGB
+    representation: Callable[[Any], Representation] = NvrcLite
 
     def network(self) -> CompressedModule:
         config = self.config(self.format.frames, self.format.height, self.format.width)
-        return numbered(CompressedModule(NvrcLite(config), self.groups).eval())
+        return numbered(CompressedModule(self.representation(config), self.groups).eval())
 
 
 # Every setting is named, for defaults may change.
@@ -69,6 +73,21 @@ LARGE = partial(
     stage_grids=((2, 2), (1, 2), (1, 4), (0, 1)),
     local_channels=4,
     local_levels=2,
+    shortcut=1,
+    out_channels=3,
+)
+HINERV = partial(
+    HiNervConfig,
+    grid_slices=4,
+    grid_channels=2,
+    grid_levels=3,
+    local_channels=3,
+    local_levels=2,
+    widths=(6, 4),
+    depths=(2, 1),
+    strides=(3, 2),
+    expansion=(1, 2),
+    version=2,
     shortcut=1,
     out_channels=3,
 )
@@ -121,6 +140,7 @@ RECIPES = {
             *_grids(BLOCKS, partial(MaskedConv3dContext, block=(4, 3, 7), width=3), PLAIN),
         ),
     ),
+    "hinerv": Recipe(YUV, HINERV, (Group("all", "*", *PLAIN),), CodedColour.YUV444, HiNerv),
 }
 
 
