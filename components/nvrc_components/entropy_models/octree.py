@@ -33,7 +33,8 @@ class OctreeContext(ContextModel):
     """Context model of one feature grid that codes it coarse to fine.
 
     Shape: grid (T, C, H, W). `passes` is 4, 10 or 22; `width` counts the hidden units that turn neighbours'
-    magnitudes into a scale (AUTO: by the number of symbols, so that the network does not outweigh its gain).
+    magnitudes into a scale (AUTO: none, or by the number of symbols where weights are shared). Mirror images of a
+    neighbour share weights if `mirrored`: a third of the weights, and about 4 % more bits.
 
     Raises:
         ValueError: for any other number of passes, a width beyond 16, or a tensor that is no grid.
@@ -41,10 +42,13 @@ class OctreeContext(ContextModel):
 
     kind: ClassVar[int] = 3
 
-    def __init__(self, tensor: Tensor, block: Block = (16, 8, 8), passes: int = 10, width: int = AUTO) -> None:
+    def __init__(
+        self, tensor: Tensor, block: Block = (16, 16, 16), passes: int = 10, width: int = AUTO, mirrored: bool = False
+    ) -> None:
         super().__init__(tensor, block)
         self.passes = passes
         self.width = width
+        self.mirrored = mirrored
         if passes not in PASSES:
             raise ValueError(f"passes is {passes}; an octree has 4, 10 or 22")
         if not AUTO <= width <= WIDEST:
@@ -52,7 +56,8 @@ class OctreeContext(ContextModel):
         channels = tensor.shape[1]
         self.root_mean = SideTensor(torch.zeros(channels))
         self.root_scale = SideTensor(torch.zeros(channels))
-        self.network = OctreeNetwork(channels, passes, _auto_width(tensor.numel()) if width == AUTO else width)
+        chosen = _auto_width(tensor.numel(), mirrored) if width == AUTO else width
+        self.network = OctreeNetwork(channels, passes, chosen, mirrored)
 
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
         """Return the bits of a whole grid in one parallel pass: every position sees what its pass will see.
@@ -76,20 +81,24 @@ class OctreeContext(ContextModel):
         self.network.check_exact()
 
     def configuration(self) -> Sequence[int]:
-        """Return block, passes and the network's width (or AUTO)."""
-        return *self.block, self.passes, self.width
+        """Return block, passes, the network's width (or AUTO) and whether mirror images share weights.
+
+        The last is left out where they do: files had five integers before weights could be free.
+        """
+        return *self.block, self.passes, self.width, *(() if self.mirrored else (0,))
 
     @classmethod
     def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
         """Return the model of these blocks, passes and width.
 
         Raises:
-            ValueError: not five integers in their ranges.
+            ValueError: not five integers in their ranges, or six of which the last is 0.
         """
-        if len(configuration) != 5 or not all(1 <= n <= 64 for n in configuration[:3]):
+        bounded = all(1 <= n <= 64 for n in configuration[:3])
+        if not bounded or len(configuration) not in (5, 6) or any(configuration[5:]):
             raise ValueError(f"OctreeContext: {tuple(configuration)} is no configuration for {tuple(tensor.shape)}")
-        bt, bh, bw, passes, width = configuration
-        return cls(tensor, (bt, bh, bw), passes, width)
+        bt, bh, bw, passes, width = configuration[:5]
+        return cls(tensor, (bt, bh, bw), passes, width, mirrored=len(configuration) == 5)
 
     def _root(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         repeats = columns // self.root_mean.value.numel()
@@ -128,6 +137,8 @@ def _snap(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return snap_mean(mean), snap_log2_scale(log2_scale)
 
 
-def _auto_width(symbols: int) -> int:
-    """A hidden unit costs about 30 bytes of side information: it must have enough symbols to earn them back."""
-    return 0 if symbols < 1 << 14 else 4 if symbols < 1 << 17 else 8
+def _auto_width(symbols: int, mirrored: bool) -> int:
+    """Hidden units earn their side information back only where weights are shared, and symbols many."""
+    if not mirrored or symbols < 1 << 14:
+        return 0
+    return 4 if symbols < 1 << 17 else 8

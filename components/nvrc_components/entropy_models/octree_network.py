@@ -8,6 +8,7 @@ not touch it. Training runs the same code with noisy symbols and gradients strai
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import torch
@@ -28,7 +29,7 @@ _FINE: Final = _ACTIVATION_STEPS * lattice.SIDE_STEPS
 
 @dataclass(frozen=True)
 class Weights:
-    """Quantised weights, expanded from mirror classes to taps; lists go by parity.
+    """Quantised weights of every tap; lists go by parity.
 
     Shape: K taps, R hidden units: mean (1, K); scale (R + 1, K), the last row the direct path.
     """
@@ -43,18 +44,20 @@ class Weights:
 class OctreeNetwork(nn.Module):
     """Predicts mean and scale of a phase: a linear interpolation, and a ReLU network of log2-magnitudes.
 
-    Weights are shared by the three lattice strides and all channels; the scale's biases are not.
+    Weights are shared by the three lattice strides and all channels, and by mirror images of a tap if `mirrored`; the
+    scale's biases are not.
     """
 
     owners: Tensor
 
-    def __init__(self, channels: int, passes: int, width: int) -> None:
+    def __init__(self, channels: int, passes: int, width: int, mirrored: bool) -> None:
         super().__init__()
         self.width = width
         self.taps = [taps_of(parity, passes) for parity in PARITIES]
-        self.starts = [sum(t.count for t in self.taps[:i]) for i in range(len(self.taps) + 1)]
-        classes = self.starts[-1]
-        owners = [s + c for s, taps in zip(self.starts, self.taps, strict=False) for c in taps.classes]
+        groups = [taps.classes if mirrored else range(len(taps.offsets)) for taps in self.taps]
+        starts = [0, *accumulate(max(group) + 1 for group in groups)]
+        classes = starts[-1]
+        owners = [start + number for start, group in zip(starts, groups, strict=False) for number in group]
         self.register_buffer("owners", torch.tensor(owners), persistent=False)
         self.mean_weight = SideTensor(torch.zeros(classes), limit=_WEIGHT_LIMIT)
         self.scale_weight = SideTensor(torch.full((classes,), 0.0625), limit=_WEIGHT_LIMIT, step=0.0625)

@@ -61,6 +61,19 @@ def test_a_block_of_powers_of_two_has_the_named_number_of_passes(passes):
     assert len(layout_of((16, 16, 16), passes).passes) + 1 == passes
 
 
+def test_free_weights_see_directions_that_shared_ones_average():
+    """Diagonal stripes: of a diagonal neighbour and its mirror image, one repeats the symbol, the other does not."""
+    stripes = laplacian((8, 1, 1, 63))[:, :, 0]
+    places = torch.arange(32)[:, None] - torch.arange(32) + 31
+    grid = stripes[:, :, places]
+    sizes = []
+    for mirrored in (False, True):
+        model = OctreeContext(torch.zeros(grid.shape), mirrored=mirrored)
+        fit([Coded(model, grid, ZERO)], 60, 0.05)
+        sizes.append(len(encoded(model, grid)))
+    assert sizes[0] < 0.95 * sizes[1]
+
+
 @pytest.mark.parametrize(("passes", "parity"), list(product(PASSES, PARITIES)))
 def test_taps_come_with_all_their_mirror_images_under_one_weight(passes, parity):
     taps = taps_of(parity, passes)
@@ -154,17 +167,21 @@ def test_gradients_reach_every_parameter_and_the_symbols():
         assert side.value.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize(("block", "passes", "width"), [((16, 8, 8), 10, -1), ((3, 64, 1), 22, 16)])
-def test_the_configuration_rebuilds_the_model(block, passes, width):
+def test_the_configuration_rebuilds_the_model(block, passes, width, mirrored):
     shape = (5, 2, 9, 9)
-    model = randomised(OctreeContext(torch.zeros(shape), block, passes, width))
+    model = randomised(OctreeContext(torch.zeros(shape), block, passes, width, mirrored))
+    assert len(model.configuration()) == 6 - mirrored
     rebuilt = ENTROPY_MODELS[3].from_configuration(torch.zeros(shape), model.configuration())
     rebuilt.load_state_dict(model.state_dict())
     grid = laplacian(shape)
     assert torch.equal(decoded(rebuilt, shape, encoded(model, grid)), grid)
 
 
-@pytest.mark.parametrize("configuration", [(), (16, 8, 8, 10), (0, 8, 8, 10, 4), (16, 8, 65, 10, 4), (16, 8, 8, 9, 4)])
+@pytest.mark.parametrize(
+    "configuration", [(), (16, 8, 8, 10), (0, 8, 8, 10, 4), (16, 8, 65, 10, 4), (16, 8, 8, 9, 4), (16, 8, 8, 10, 4, 1)]
+)
 def test_configurations_that_are_none_are_refused(configuration):
     with pytest.raises(ValueError, match=r"configuration|passes"):
         OctreeContext.from_configuration(torch.zeros(4, 2, 4, 4), configuration)
