@@ -33,7 +33,7 @@ def pinned(name: str) -> Hashes:
 
 @torch.no_grad()
 def symbols_of(video: VideoFile) -> Iterator[Tensor]:
-    """Decode the symbols of all parameters once more, as the streams hold them, where the network is."""
+    """Decode the symbols of all parameters from their streams, where the network is."""
     compressed = video.compressed
     streams = {section.name: section.payload for section in video.sections if section.kind == SectionKind.GROUP}
     decoders = {name: SymbolDecoder(stream) for name, stream in streams.items()}
@@ -63,8 +63,10 @@ def of_tensors(tensors: Iterable[Tensor], dtype: str) -> str:
 
 
 def of_video(video: VideoFile) -> Hashes:
-    values = of_tensors(video.compressed.module.parameters(), "<f4")
-    return {"symbols": of_tensors(symbols_of(video), "<i8"), "parameters": values}
+    parameters = dict(video.compressed.module.named_parameters())
+    codecs = video.compressed.tensor_codecs()
+    symbols = (codec.rounded(*item) for codec, item in zip(codecs, parameters.items(), strict=True))
+    return {"symbols": of_tensors(symbols, "<i8"), "parameters": of_tensors(parameters.values(), "<f4")}
 
 
 def found(name: str) -> Hashes:

@@ -103,6 +103,7 @@ def _grids(quantizer: Callable[..., object], model: Callable[..., object], rest:
 
 CUBES = (16, 8, 8)
 BLOCKS = partial(BlockQuantizer, block=(2, 3, 5))
+FREE = partial(OctreeContext, block=(6, 16, 10), mirrored=False)
 PLAIN, DUAL = (TensorQuantizer, GaussianPrior), (DualAxisQuantizer, DualAxisGaussian)
 FIRST = {
     "mixed": Recipe(
@@ -113,7 +114,7 @@ FIRST = {
                 "grids",
                 "*features.grid",
                 partial(BlockQuantizer, block=(4, 8, 8)),
-                partial(OctreeContext, block=CUBES, passes=10, width=3),
+                partial(OctreeContext, block=CUBES, passes=10, width=3, mirrored=True),
             ),
             Group("local", "*.grid", *PLAIN),
             Group("weights", "*", *DUAL),
@@ -126,11 +127,26 @@ RECIPES = {
     "gaussian": Recipe(RGB, SMALL, (Group("all", "*", *PLAIN),)),
     "dual_axis": Recipe(YUV, WIDE, (Group("all", "*", *DUAL),), CodedColour.YUV444),
     "octree_4": Recipe(
-        YUV, SMALL, _grids(DualAxisQuantizer, partial(OctreeContext, block=(3, 5, 7), passes=4, width=2), PLAIN)
+        YUV,
+        SMALL,
+        _grids(DualAxisQuantizer, partial(OctreeContext, block=(3, 5, 7), passes=4, width=2, mirrored=True), PLAIN),
     ),
-    "octree_10": Recipe(RGB, SMALL, _grids(BLOCKS, partial(OctreeContext, block=CUBES, passes=10, width=AUTO), DUAL)),
+    "octree_10": Recipe(
+        RGB, SMALL, _grids(BLOCKS, partial(OctreeContext, block=CUBES, passes=10, width=AUTO, mirrored=True), DUAL)
+    ),
     "octree_22": Recipe(
-        RGB, SMALL, _grids(TensorQuantizer, partial(OctreeContext, block=(4, 16, 8), passes=22, width=16), PLAIN)
+        RGB,
+        SMALL,
+        _grids(TensorQuantizer, partial(OctreeContext, block=(4, 16, 8), passes=22, width=16, mirrored=True), PLAIN),
+    ),
+    "octree_free": Recipe(
+        YUV,
+        partial(SMALL, base_grids=((3, 1, 1), (2, 2, 2))),
+        (
+            Group("first", "stem.levels.0.features.grid", BLOCKS, partial(FREE, passes=4, width=AUTO)),
+            Group("second", "stem.levels.1.features.grid", BLOCKS, partial(FREE, passes=22, width=2)),
+            *_grids(BLOCKS, partial(FREE, passes=10, width=1), PLAIN),
+        ),
     ),
     "masked_conv": Recipe(
         YUV,

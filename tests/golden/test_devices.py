@@ -10,8 +10,9 @@ from tests.golden.hashes import names, of_tensors, path_of, pinned, symbols_of
 from tests.golden.settings import GPU
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-DEVICES = ["cpu", pytest.param("cuda", marks=needs_cuda)]
-SETTING = pytest.mark.parametrize("setting", GPU)
+DEVICES = pytest.mark.parametrize(
+    ("device", "setting"), [("cpu", "GPU"), *(pytest.param("cuda", setting, marks=needs_cuda) for setting in GPU)]
+)
 
 
 def streams_of(video):
@@ -20,8 +21,7 @@ def streams_of(video):
     return Streams(side, groups)
 
 
-@SETTING
-@pytest.mark.parametrize("device", DEVICES)
+@DEVICES
 @pytest.mark.parametrize("name", names())
 def test_a_device_decodes_what_a_cpu_encoded(name, device, setting):
     video = load(path_of(name))
@@ -35,8 +35,7 @@ def test_a_device_decodes_what_a_cpu_encoded(name, device, setting):
         assert of_tensors(symbols_of(video), "<i8") == pinned(name)["symbols"]
 
 
-@SETTING
-@pytest.mark.parametrize("device", DEVICES)
+@DEVICES
 @pytest.mark.parametrize("name", names())
 def test_a_device_encodes_the_bytes_that_a_cpu_encoded(name, device, setting):
     video = load(path_of(name))

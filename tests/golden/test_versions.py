@@ -70,13 +70,16 @@ def test_the_header_says_what_the_recipe_said(name):
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "first", "second"),
-    [(OctreeContext, (16, 8, 8, 10, -1), 2**14, 2**17), (MaskedConv3dContext, (16, 8, 8, -1), 2**17, 2**20)],
+    ("model", "settings", "sizes", "widths"),
+    [
+        (OctreeContext, (16, 8, 8, 10, -1), (2**14 - 1, 2**14, 2**17 - 1, 2**17), (0, 4, 4, 8)),
+        (OctreeContext, (16, 8, 8, 10, -1, 0), (2**14, 2**17), (0, 0)),
+        (MaskedConv3dContext, (16, 8, 8, -1), (2**17 - 1, 2**17, 2**20 - 1, 2**20), (0, 4, 4, 8)),
+    ],
 )
-def test_automatic_widths_turn_at_the_pinned_sizes(model, settings, first, second):
-    sizes = (first - 1, first, second - 1, second)
-    widths = [model.from_configuration(torch.empty(1, 1, 1, size), settings).network.width for size in sizes]
-    assert widths == [0, 4, 4, 8]
+def test_automatic_widths_are_those_pinned(model, settings, sizes, widths):
+    found = [model.from_configuration(torch.empty(1, 1, 1, size), settings).network.width for size in sizes]
+    assert tuple(found) == widths
 
 
 @pytest.mark.parametrize("name", names())
