@@ -36,11 +36,11 @@ class RateSteps(Callback):
     ) -> None:
         """Take a rate step if it is due."""
         assert isinstance(pl_module, VideoCodec)
-        if trainer.global_step % self.every:
+        if trainer.global_step % self.every or not pl_module.rate_weight:
             return
         (optimizer,) = trainer.optimizers
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        rate = pl_module.bits_per_pixel() * (self.every * pl_module.clip_factor)
+        rate = pl_module.bits_per_pixel() * (pl_module.rate_weight * self.every * pl_module.clip_factor)
         # Not backward(): DDP would count these gradients to the next distortion step.
         gradients = torch.autograd.grad(rate, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, _same_everywhere(gradients, trainer), strict=True):

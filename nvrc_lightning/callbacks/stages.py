@@ -27,6 +27,7 @@ class Stage:
         decay: weight decay at the beginning, as a factor of the module's; it falls linearly to final_decay.
         final_decay: that factor at the end.
         clip: greatest norm of a distortion step's gradient, as a factor of the module's.
+        rate_weight: weight of the bits in the loss; 0 trains for distortion alone.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stage:
     decay: float = 1.0
     final_decay: float = 0.0
     clip: float = 1.0
+    rate_weight: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be interpolated."""
@@ -48,6 +50,8 @@ class Stage:
             raise ValueError(f"stage {self.name!r}: clip is {self.clip}, it must be above 0")
         if not self.share > 0:
             raise ValueError(f"stage {self.name!r}: share is {self.share}, it must be above 0")
+        if not self.rate_weight >= 0:
+            raise ValueError(f"stage {self.name!r}: rate_weight is {self.rate_weight}, it must be 0 or more")
 
     def surrogate_at(self, progress: float) -> Surrogate:
         """Return the surrogate at a progress from 0 to 1 through the stage."""
@@ -96,6 +100,7 @@ class Stages(Callback):
         stage, progress = self.locate(trainer.global_step, int(trainer.estimated_stepping_batches))
         pl_module.stage_name = stage.name
         pl_module.clip_scale = stage.clip
+        pl_module.rate_weight = stage.rate_weight
         pl_module.compressed.surrogate = stage.surrogate_at(progress)
         decay = stage.decay + progress * (stage.final_decay - stage.decay)
         for optimizer in trainer.optimizers:

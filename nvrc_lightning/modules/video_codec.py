@@ -30,6 +30,7 @@ class VideoCodec(lightning.LightningModule):
 
     Batches are (B, 3) patch indices (frame, top, left); the video itself lies on the module's device as integers.
     Distortion and rate take separate steps when a `RateSteps` callback is there; without it every step takes both.
+    A stage may weigh the rate, down to 0.
 
     Args:
         network: which representation to build for the clip.
@@ -67,6 +68,7 @@ class VideoCodec(lightning.LightningModule):
         self.gradient_clip = gradient_clip
         self.colour = colour
         self.joint = True
+        self.rate_weight = 1.0
         self.clip_factor = self.clip_scale = 1.0
         self.stage_name = ""
         self.last_bpp: Tensor | float = 0.0
@@ -103,12 +105,13 @@ class VideoCodec(lightning.LightningModule):
         return pictures
 
     def training_step(self, batch: Tensor) -> Tensor:
-        """Return lambda D, and R with it where no callback takes rate steps."""
+        """Return lambda D, and the weighted R with it where no callback takes rate steps."""
         distortion = self._distortion(batch)
         loss = self.lmbda * distortion
-        if self.joint:
-            loss = loss + self.bits_per_pixel()
-        self.log("loss", loss.detach() + (0.0 if self.joint else self.last_bpp), prog_bar=True)
+        if self.joint and self.rate_weight:
+            loss = loss + self.rate_weight * self.bits_per_pixel()
+        elsewhere = 0.0 if self.joint else self.rate_weight * self.last_bpp
+        self.log("loss", loss.detach() + elsewhere, prog_bar=True)
         return loss
 
     def _distortion(self, batch: Tensor) -> Tensor:

@@ -1,0 +1,42 @@
+"""What a stage sets, in whole runs."""
+
+import pytest
+import torch
+import yaml
+
+from nvrc_components.quantizers import QuantNoise
+from nvrc_lightning.callbacks.stages import Stage
+from tests.lightning.helpers import checkpoint, fit
+
+
+def run_of(folder, rate_weight, rate_steps=True):
+    """Return the final state of a run with a single stage."""
+    surrogate = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
+    stage = {"name": "only", "share": 1.0, "start": surrogate, "end": surrogate, "rate_weight": rate_weight}
+    saving = {"filename": "last", "save_on_train_epoch_end": True, "enable_version_counter": False}
+    callbacks = [
+        {"class_path": "Stages", "init_args": {"stages": [stage]}},
+        *([{"class_path": "RateSteps", "init_args": {"every": 2}}] if rate_steps else []),
+        {"class_path": "ModelCheckpoint", "init_args": saving},
+    ]
+    folder.mkdir()
+    (folder / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
+    return checkpoint(fit(folder, f"--config={folder / 'overlay.yaml'}"))["state_dict"]
+
+
+def moved(ours, theirs, part):
+    return any(not torch.equal(ours[name], theirs[name]) for name in ours if part in name and name.endswith("value"))
+
+
+@pytest.mark.parametrize("rate_steps", [False, True])
+def test_a_stage_may_leave_the_rate_out(tmp_path, rate_steps):
+    none = run_of(tmp_path / "none", 0.0, rate_steps)
+    same = run_of(tmp_path / "same", 0.0, not rate_steps)
+    some = run_of(tmp_path / "some", 1.0, rate_steps)
+    assert all(torch.equal(none[name], same[name]) for name in none)
+    assert moved(some, none, "entropy_model")
+
+
+def test_a_rate_cannot_weigh_less_than_nothing():
+    with pytest.raises(ValueError, match="rate_weight is -1"):
+        Stage("x", 1.0, QuantNoise(), QuantNoise(), rate_weight=-1)
