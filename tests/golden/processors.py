@@ -55,7 +55,8 @@ def fingerprint() -> str:
 def run(arguments: Sequence[str], variables: dict[str, str]) -> str:
     """Run Python with these arguments and environment variables, and return what it prints."""
     command = [sys.executable, *arguments]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "components"), str(_ROOT)])} | variables
+    paths = [str(_ROOT / "components"), str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | variables
     result = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"{' '.join(command)} failed under {variables}:\n{result.stderr}")
