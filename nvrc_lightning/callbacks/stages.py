@@ -22,8 +22,9 @@ class Stage:
         start: surrogate at its beginning.
         end: the same kind of surrogate at its end; numbers in between are interpolated linearly.
         rate: peak of the learning rates, as a factor of the module's.
-        final_rate: factor at the end, reached along a cosine.
+        final_rate: factor of that peak at the end, reached along a cosine.
         warmup: part of the stage in which the rates rise linearly to their peak.
+        first_rate: factor of that peak at which they begin.
         decay: weight decay at the beginning, as a factor of the module's; it falls linearly to final_decay.
         final_decay: that factor at the end.
         clip: greatest norm of a distortion step's gradient, as a factor of the module's.
@@ -37,6 +38,7 @@ class Stage:
     rate: float = 1.0
     final_rate: float = 0.05
     warmup: float = 0.05
+    first_rate: float = 0.01
     decay: float = 1.0
     final_decay: float = 0.0
     clip: float = 1.0
@@ -62,7 +64,7 @@ class Stage:
     def rate_at(self, progress: float) -> float:
         """Return the factor of the learning rates at a progress through the stage."""
         if progress < self.warmup:
-            return self.rate * (0.01 + 0.99 * progress / self.warmup)
+            return self.rate * (self.first_rate + (1 - self.first_rate) * progress / self.warmup)
         through = (progress - self.warmup) / max(1.0 - self.warmup, 1e-9)
         floor = self.final_rate * self.rate
         return floor + (self.rate - floor) * 0.5 * (1 + math.cos(math.pi * through))
