@@ -24,11 +24,18 @@ class EntropyModel(TensorModule):
     the tensor's own units, so that a step may move without every scale having to follow.
     """
 
-    @abstractmethod
     def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
-        """Return the bits of all symbols.
+        """Return the bits of all symbols together.
 
         Shape: the tensor's -> scalar, bits.
+        """
+        return self.symbol_bits(symbols, log2_step).sum()
+
+    @abstractmethod
+    def symbol_bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
+        """Return the bits of each symbol.
+
+        Shape: the tensor's -> the same, bits.
         """
 
     @abstractmethod

@@ -36,10 +36,10 @@ class FactorizedGaussian(EntropyModel):
         relative = self.log2_scale() - log2_step
         return snap_mean(self.mean() * exact_exp2(relative)), snap_log2_scale(relative)
 
-    def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
-        """Return the bits of all symbols."""
+    def symbol_bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
+        """Return the bits of each symbol."""
         mean, log2_scale = self.distribution(log2_step)
-        return coded_bits(symbols, mean, log2_scale).sum()
+        return coded_bits(symbols, mean, log2_scale)
 
     def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
         """Append the symbols to the stream."""

@@ -17,7 +17,7 @@ from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, sna
 from nvrc_components.entropy_models.context import AUTO, Block, Coder, ContextModel, fitted
 from nvrc_components.entropy_models.masked_conv_layout import layout_of
 from nvrc_components.entropy_models.masked_conv_network import WIDEST, MaskedConv3dNetwork
-from nvrc_components.functional import split_blocks
+from nvrc_components.functional import merge_blocks, split_blocks
 
 
 class MaskedConv3dContext(ContextModel):
@@ -40,16 +40,15 @@ class MaskedConv3dContext(ContextModel):
         chosen = _auto_width(tensor.numel()) if width == AUTO else width
         self.network = MaskedConv3dNetwork(tensor.shape[1], chosen)
 
-    def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
-        """Return the bits of a whole grid in one parallel pass: every position sees what its wave will see.
+    def symbol_bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
+        """Return the bits of each symbol in one parallel pass: every position sees what its wave will see.
 
-        Shape: (T, C, H, W) -> scalar, bits.
+        Shape: (T, C, H, W) -> the same, bits.
         """
         block = fitted(self.block, symbols.shape)
         with torch.autocast(symbols.device.type, enabled=False):
             blocks, mean, log2_scale = self._distributions(symbols.float(), block)
-        valid = split_blocks(torch.ones_like(symbols[:, :1]), block)
-        return (coded_bits(blocks, mean, log2_scale) * valid).sum()
+        return merge_blocks(coded_bits(blocks, mean, log2_scale), tuple(symbols.shape), block)
 
     def check_exact(self) -> None:
         """Require the network's sums to be exact.

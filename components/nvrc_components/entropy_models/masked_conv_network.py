@@ -59,9 +59,9 @@ class MaskedConv3dNetwork(nn.Module):
         super().__init__()
         self.width = width
         self.mean = SideTensor(torch.zeros(1, 1, BEFORE), limit=_DIRECT_LIMIT)
-        self.scale = SideTensor(torch.zeros(1, 1, BEFORE), limit=_DIRECT_LIMIT)
+        self.scale = SideTensor(torch.full((1, 1, BEFORE), 1 / 32), limit=_DIRECT_LIMIT, step=1 / 32)
         self.present = SideTensor(torch.zeros(width + 1, BEFORE), limit=_HIDDEN_LIMIT)
-        self.bias = SideTensor(torch.zeros(2, channels))
+        self.bias = SideTensor(torch.tensor([[0.0], [-1.0]]).repeat(1, channels))
         if width:
             self.first = _hidden(width, 2, BEFORE)
             self.second = _hidden(width, width, _TAPS)

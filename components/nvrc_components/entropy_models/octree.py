@@ -20,6 +20,7 @@ from nvrc_components.entropy_models.context import (
     Coder,
     ContextModel,
     fitted,
+    grid_of,
     magnitude,
     towers_of,
     visible,
@@ -59,18 +60,18 @@ class OctreeContext(ContextModel):
         chosen = _auto_width(tensor.numel(), mirrored) if width == AUTO else width
         self.network = OctreeNetwork(channels, passes, chosen, mirrored)
 
-    def bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
-        """Return the bits of a whole grid in one parallel pass: every position sees what its pass will see.
+    def symbol_bits(self, symbols: Tensor, log2_step: Tensor) -> Tensor:
+        """Return the bits of each symbol in one parallel pass: every position sees what its pass will see.
 
-        Shape: (T, C, H, W) -> scalar, bits.
+        Shape: (T, C, H, W) -> the same, bits.
         """
         block = fitted(self.block, symbols.shape)
         layout = layout_of(block, self.passes)
-        towers, valid = towers_of(symbols.float(), block)
+        towers, _ = towers_of(symbols.float(), block)
         with torch.autocast(symbols.device.type, enabled=False):
             order, mean, log2_scale = self._distributions(towers, layout)
         bits = coded_bits(towers.index_select(0, order), mean, log2_scale)
-        return (bits * valid.index_select(0, order)).sum()
+        return grid_of(torch.zeros_like(towers).index_copy(0, order, bits), symbols.shape, block)
 
     def check_exact(self) -> None:
         """Require the network's sums to be exact.

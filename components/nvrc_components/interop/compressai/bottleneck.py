@@ -15,7 +15,6 @@ from torch import Tensor
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models.base import EntropyModel as Prior
-from nvrc_components.entropy_models.base import coded_bits
 from nvrc_components.entropy_models.gaussian import FactorizedGaussian
 from nvrc_components.interop.compressai.symbols import check_symbols
 from nvrc_components.quantizers.surrogates import AdditiveUniform, Surrogate
@@ -127,10 +126,6 @@ class ContextBottleneck(_Bottleneck):
 
     The prior sees each latent by itself as a grid (T, C, H, W): of video all its frames, of an image T = 1.
 
-    Context models give the bits of a whole latent. Its likelihoods are therefore all the same, 2^-(bits / elements):
-    the sum of -log2 over them, which every rate loss takes, is exact and so are its gradients, but a single one says
-    nothing about its element.
-
     Args:
         prior: Builds the prior for a tensor: a class, or a `functools.partial` of one.
         latent: An example, (B, C, H, W) or (B, C, T, H, W); others may have any B, T, H and W.
@@ -152,9 +147,8 @@ class ContextBottleneck(_Bottleneck):
 
     def _bits(self, symbols: Tensor) -> Tensor:
         step = self._log2_step()
-        totals = torch.stack([self.prior.bits(self._arranged(latent), step) for latent in symbols])
-        shares = totals / symbols[0].numel()
-        return shares.view(-1, *[1] * (symbols.dim() - 1)).expand(symbols.shape)
+        grids = [self.prior.symbol_bits(self._arranged(latent), step).transpose(0, 1) for latent in symbols]
+        return torch.stack(grids).view(symbols.shape)
 
 
 class GaussianBottleneck(_Bottleneck):
@@ -185,5 +179,4 @@ class GaussianBottleneck(_Bottleneck):
         return latent
 
     def _bits(self, symbols: Tensor) -> Tensor:
-        mean, log2_scale = self.prior.distribution(self._log2_step())
-        return coded_bits(symbols, mean, log2_scale)
+        return self.prior.symbol_bits(symbols, self._log2_step())
