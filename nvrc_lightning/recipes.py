@@ -9,11 +9,11 @@ from nvrc_lightning.suggestions import did_you_mean
 
 __all__ = ["find_recipe", "shipped_recipes"]
 
-_SHARE = "share/nvrc/recipes"
+_SHARE = "share/nvrc/recipes/"
 
 
 def find_recipe(name: str) -> Path:
-    """Return the file that a recipe's name or path stands for.
+    """Return the file that the name or path of a recipe, or of an overlay such as `sizes/s2`, stands for.
 
     Looked for as it is written, then in the checkout's `recipes/`, then among the installed data files; `.yaml` may
     be left out, and so may the folder `recipes/`, so that the README's commands also work outside the checkout.
@@ -28,24 +28,26 @@ def find_recipe(name: str) -> Path:
     bare = name.removeprefix("recipes/").removesuffix(".yaml")
     if bare in shipped:
         return shipped[bare]
-    known = ", ".join(sorted(shipped))
+    known = ", ".join(sorted({entry.partition("/")[0] for entry in shipped}))
     raise InputError(f"{name}: no such recipe or file{did_you_mean(bare, shipped)} (recipes that ship: {known})")
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """Return the recipes that come with this package, by name."""
+    """Return the recipes and overlays that come with this package, by name; overlays' names have their folder."""
     found: dict[str, Path] = {}
-    for path in _shipped_files():
-        found.setdefault(path.stem, path)
+    for name, path in _shipped_files():
+        found.setdefault(name.removesuffix(".yaml"), path)
     return found
 
 
-def _shipped_files() -> Iterator[Path]:
+def _shipped_files() -> Iterator[tuple[str, Path]]:
     """The checkout's first: an editable installation's data files are copies that may be old."""
     checkout = Path(__file__).resolve().parent.parent
     if (checkout / "pyproject.toml").is_file():
-        yield from sorted((checkout / "recipes").glob("*.yaml"))
+        folder = checkout / "recipes"
+        yield from ((path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*.yaml")))
     for entry in metadata.files("nvrc-lightning") or ():
         path = Path(str(entry.locate()))
-        if _SHARE in path.as_posix() and path.suffix == ".yaml" and path.is_file():
-            yield path.resolve()
+        _, found, name = path.as_posix().partition(_SHARE)
+        if found and path.suffix == ".yaml" and path.is_file():
+            yield name, path.resolve()

@@ -19,8 +19,6 @@ def check_trainer(trainer: lightning.Trainer) -> None:
     """
     if trainer.gradient_clip_val is not None:
         raise InputError("--trainer.gradient_clip_val has no effect here; give --model.gradient_clip instead")
-    if trainer.accumulate_grad_batches != 1:
-        raise InputError("--trainer.accumulate_grad_batches must be 1; give a larger --data.batch_size instead")
     if trainer.precision in ("16-true", "bf16-true"):
         raise InputError("--trainer.precision: parameters must be float32, as in the decoder; give bf16-mixed instead")
     if trainer.strategy.root_device.type == "mps":

@@ -22,6 +22,7 @@ class Interruption(Callback):
         self.happened = False
         self.checkpoint: Path | None = None
         self._asked = False
+        self._done = 0
         self._folder = Path()
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
@@ -33,11 +34,15 @@ class Interruption(Callback):
         if trainer.world_size == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._ask)
 
+    def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+        """Note the steps taken so far: accumulated gradients are in no checkpoint, and a step must end with its own."""
+        self._done = trainer.global_step
+
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Stop here if asked to."""
-        if self._asked:
+        if self._asked and trainer.global_step > self._done:
             checkpoint = self._folder / "checkpoints" / "last.ckpt"
             trainer.save_checkpoint(checkpoint)
             self.checkpoint = checkpoint

@@ -18,25 +18,31 @@ class RateSteps(Callback):
     two apart would undo lambda.
 
     Args:
-        every: K, distortion steps between rate steps.
+        every: K, distortion steps between rate steps; 0 takes none, and every distortion step minimises the rate too.
     """
 
     def __init__(self, every: int = 8) -> None:
-        if every < 1:
-            raise ValueError(f"every is {every}; a rate step comes after one or more distortion steps")
+        if every < 0:
+            raise ValueError(f"every is {every}; a rate step comes after one or more distortion steps, or never with 0")
         self.every = every
+        self._done = 0
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take the rate out of the distortion steps."""
         assert isinstance(pl_module, VideoCodec)
-        pl_module.joint = False
+        pl_module.joint = not self.every
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+        """Note the steps taken so far: with accumulated gradients most batches take none."""
+        self._done = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Take a rate step if it is due."""
         assert isinstance(pl_module, VideoCodec)
-        if trainer.global_step % self.every or not pl_module.rate_weight:
+        step = trainer.global_step
+        if pl_module.joint or step == self._done or step % self.every or not pl_module.rate_weight:
             return
         (optimizer,) = trainer.optimizers
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]

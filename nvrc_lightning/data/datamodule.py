@@ -30,6 +30,7 @@ class VideoDataModule(lightning.LightningDataModule):
         patch: (height, width) of a training patch; 0 is the whole side.
         batch_size: patches of a training step over all devices together.
         seed: seed of the training order.
+        sequence: stands for `{sequence}` in the path, so that one recipe serves all videos of a set.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class VideoDataModule(lightning.LightningDataModule):
         patch: tuple[int, int] = (0, 0),
         batch_size: int = 1,
         seed: int = 0,
+        sequence: str = "",
     ) -> None:
         super().__init__()
-        self.path = path
+        self.path = path.replace("{sequence}", sequence)
         self.select = Selection.parse(frames, crop, size)
         self.raw = raw
         self.patch = patch

@@ -1,35 +1,169 @@
-"""Every recipe that ships runs, and is found wherever somebody stands."""
+"""Every recipe that ships runs, alone and under its overlays, and is found wherever somebody stands."""
 
+from configparser import ConfigParser
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import yaml
 
 import nvrc_lightning
+from nvrc_components.bitstream.video_file import CodedColour, load
+from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, MaskedConv3dContext, OctreeContext
 from nvrc_components.errors import InputError
+from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, TensorQuantizer
+from nvrc_components.representations.hinerv_presets import PRESETS
 from nvrc_lightning.cli import main
+from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.recipes import find_recipe, shipped_recipes
 from tests.lightning.helpers import files_in, latest
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(FOLDER.glob("*.yaml"))
 SHORT = ("--data.frames=0:2", "--data.size=[64,48]", "--trainer.max_epochs=1", "--model.network.size=xxs")
+HERE = Path(__file__).parent
+FEW_STEPS = (f"--config={HERE / 'few_steps.yaml'}", f"--config={HERE / 'few_iterations.yaml'}")
+STEPS = {"hinerv": FEW_STEPS[:1], "nvrc": FEW_STEPS, "nvrc_lite": SHORT}  # makes each a matter of seconds
+OVERLAYS = {  # over NVRC, each with what it is to make of the base grids and of the other tensors
+    "ablations/v1": (BlockQuantizer, MaskedConv3dContext, TensorQuantizer, GaussianPrior),
+    "ablations/v2": (BlockQuantizer, GaussianPrior, DualAxisQuantizer, DualAxisGaussian),
+    "ablations/v3": (BlockQuantizer, GaussianPrior, TensorQuantizer, GaussianPrior),
+    "ablations/v5": (TensorQuantizer, MaskedConv3dContext, TensorQuantizer, DualAxisGaussian),
+    "ablations/octree": (BlockQuantizer, OctreeContext, DualAxisQuantizer, DualAxisGaussian),
+}
+
+
+def run_of(folder, *words):
+    """Train, and return the run's folder."""
+    assert main(["fit", *words, f"--trainer.logger.save_dir={folder}"]) == 0
+    return next(Path(folder).iterdir()) / "version_0"
+
+
+def printed(capsys, *words):
+    """Return the configuration that these words make."""
+    assert main(["fit", *words, "--print_config"]) == 0
+    return capsys.readouterr().out
+
+
+def overlays(*names):
+    return [f"--config={name}" for name in names]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_recipe_runs(recipe, tmp_path):
-    words = [f"--config={recipe}", *SHORT, f"--trainer.logger.save_dir={tmp_path}"]
-    assert main(["fit", *words]) == 0
-    run = next(tmp_path.iterdir()) / "version_0"
+    run = run_of(tmp_path, f"--config={recipe}", *STEPS[recipe.stem])
+    assert run.parent.name == recipe.stem
     assert {"config.yaml", "video.nvrc", "result.json", "preview.png", "checkpoints"} <= set(files_in(run))
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_printed_configuration_is_the_same_again(recipe, tmp_path, capsys):
-    assert main(["fit", f"--config={recipe}", "--print_config"]) == 0
-    first = capsys.readouterr().out
+@pytest.mark.parametrize(("overlay", "expected"), OVERLAYS.items(), ids=OVERLAYS)
+def test_ablations_change_how_parameters_are_coded(overlay, expected, tmp_path):
+    run = run_of(tmp_path, *overlays("nvrc", "budget/short", overlay), *STEPS["nvrc"])
+    compressed = load(run / "video.nvrc").compressed
+    codecs = dict(zip(compressed.names, compressed.tensor_codecs(), strict=True))
+    grid, weight = codecs["stem.levels.0.features.grid"], codecs["stages.0.blocks.0.expand.weight"]
+    assert expected == tuple(type(x) for c in (grid, weight) for x in (c.quantizer, c.entropy_model))
+
+
+def test_fixed_steps_stay(tmp_path):
+    run = run_of(tmp_path, *overlays("nvrc", "budget/short", "ablations/v5"), *STEPS["nvrc"])
+    codecs = load(run / "video.nvrc").compressed.tensor_codecs()
+    assert {float(codec.quantizer.log2_step().detach()) for codec in codecs} == {-5.75}
+
+
+def test_a_video_of_a_set_coded_as_yuv_at_a_published_point(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clip = read_video(files("nvrc_lightning") / "assets" / "bunny_192x128_32f.mkv")
+    frames = [plane[i].numpy().tobytes() for i in range(2) for plane in clip.planes]
+    Path("UVG").mkdir()
+    Path("UVG/Jockey_1920x1080_120fps_420_8bit_YUV.yuv").write_bytes(b"".join(frames))
+    words = overlays("nvrc", "sets/nvrc/uvg", "points/yuv420/s2_32", "colours/yuv420", "budget/short")
+    raw = ("--data.sequence=Jockey", "--data.raw.width=192", "--data.raw.height=128")
+    run = run_of("runs", *words, *raw, *STEPS["nvrc"])
+    file, result = load(run / "video.nvrc"), Result.from_json(run / "result.json")
+    assert file.header.coded_colour == CodedColour.YUV444
+    assert result.codec == "HiNerv lambda 32"
+    assert result.video.startswith("Jockey")
+    assert result.scores.psnr_yuv611 > 5
+
+
+CHANGES = {  # what an overlay changes in the printed configuration, and nothing else
+    "ablations/no_rate_in_stage_1": {"trainer.callbacks.0.init_args.stages.0.rate_weight": 0.0},
+    "ablations/no_alternation": {"trainer.callbacks.5.init_args.every": 0},
+    "points/rgb/s2_2": {"model.init_args.network.init_args.size": "s2", "model.init_args.lmbda": 2.0},
+    "sizes/s4": {"model.init_args.network.init_args.size": "s4"},
+    "colours/rgb": {},
+    "sets/nvrc/mcl_jcv": {
+        "model.init_args.network.init_args.grid_slices": 50,
+        "data.init_args.path": "MCL-JCV/{sequence}.yuv",
+        "data.init_args.sequence": "videoSRC01_1920x1080_30",
+        "data.init_args.raw.width": 1920,
+        "data.init_args.raw.height": 1080,
+        "data.init_args.raw.rate": "30",
+        "trainer.max_epochs": 780,
+    },
+}
+
+
+def leaves(node, path=""):
+    """Return all values of a nested configuration by their dotted names."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    nested = [leaf for key, value in items for leaf in leaves(value, f"{path}.{key}").items()]
+    return dict(nested) if nested else {path.lstrip("."): node}
+
+
+@pytest.fixture(scope="module")
+def nvrc():
+    """All values of the recipe nvrc, printed."""
+    return {}
+
+
+@pytest.mark.parametrize(("overlay", "expected"), CHANGES.items(), ids=CHANGES)
+def test_overlays_change_nothing_else(overlay, expected, nvrc, capsys):
+    if not nvrc:
+        nvrc |= leaves(yaml.safe_load(printed(capsys, "--config=nvrc")))
+    laid = leaves(yaml.safe_load(printed(capsys, *overlays("nvrc", overlay))))
+    assert laid.keys() == nvrc.keys()
+    assert {name: value for name, value in laid.items() if value != nvrc[name]} == expected
+
+
+CHAINS = (
+    *((path.stem,) for path in RECIPES),
+    ("nvrc_lite", "sets/nvrc_lite/uvg", "sizes/s", "colours/yuv420"),
+    ("nvrc_lite", "sets/nvrc_lite/jvet_b", "budget/short"),
+    ("nvrc", "sets/nvrc/uvg", "points/rgb/s3_8", "ablations/v3", "ablations/no_rate_in_stage_1"),
+    ("nvrc", "sets/nvrc/jvet_b", "points/yuv420/s4_1024", "colours/yuv420", "ablations/v5", "ablations/no_alternation"),
+    ("nvrc", "sets/nvrc/mcl_jcv", "points/rgb/s1_0.25", "budget/short", "ablations/v1"),
+)
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids="+".join)
+def test_printed_configuration_is_the_same_again(chain, tmp_path, capsys):
+    first = printed(capsys, *overlays(*chain))
     (tmp_path / "printed.yaml").write_text(first)
-    assert main(["fit", f"--config={tmp_path / 'printed.yaml'}", "--print_config"]) == 0
-    assert capsys.readouterr().out == first
+    assert printed(capsys, f"--config={tmp_path / 'printed.yaml'}") == first
+
+
+def test_rate_points_are_table_8():
+    ladder = {"s1": (0.25, 0.5), "s2": (1, 2), "s3": (4, 8), "s4": (16, 32)}
+    for colour, factor in (("rgb", 1), ("yuv420", 32)):
+        points = {
+            path.stem: yaml.safe_load(path.read_text())["model"]["init_args"]
+            for path in (FOLDER / "points" / colour).glob("*.yaml")
+        }
+        for size, lambdas in ladder.items():
+            for lmbda in lambdas:
+                expected = {"network": {"init_args": {"size": size}}, "lmbda": factor * lmbda}
+                assert points.pop(f"{size}_{factor * lmbda:g}") == expected
+        assert not points
+
+
+def test_sizes_are_named_as_they_are():
+    for path in (FOLDER / "sizes").glob("*.yaml"):
+        size = yaml.safe_load(path.read_text())["model"]["init_args"]["network"]["init_args"]["size"]
+        assert size == path.stem
+        assert size in {*PRESETS[1], *PRESETS[2], "xxs", "xs", "s", "m", "l"}
 
 
 def test_a_fit_with_the_printed_configuration_saves_the_same(tmp_path, capsys):
@@ -45,10 +179,17 @@ def test_a_fit_with_the_printed_configuration_saves_the_same(tmp_path, capsys):
     assert (first / "video.nvrc").read_bytes() == (second / "video.nvrc").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["nvrc_lite", "nvrc_lite.yaml", "recipes/nvrc_lite.yaml", "recipes/nvrc_lite"])
-def test_recipes_are_found_from_an_empty_folder(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("prefix", ["", "recipes/"])
+@pytest.mark.parametrize("name", ["nvrc_lite", "sizes/s2", "points/rgb/s1_0.25"])
+@pytest.mark.parametrize("suffix", ["", ".yaml"])
+def test_recipes_are_found_from_an_empty_folder(prefix, name, suffix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert find_recipe(name).samefile(shipped_recipes()["nvrc_lite"])
+    assert find_recipe(prefix + name + suffix).samefile(FOLDER / f"{name}.yaml")
+
+
+def test_a_mistyped_overlay_is_corrected():
+    with pytest.raises(InputError, match="did you mean 'ablations/v1'"):
+        find_recipe("ablation/v1")
 
 
 def test_a_path_beats_a_name(tmp_path, monkeypatch):
@@ -58,8 +199,9 @@ def test_a_path_beats_a_name(tmp_path, monkeypatch):
     assert find_recipe("recipes/nvrc_lite.yaml") == Path("recipes/nvrc_lite.yaml")
 
 
-def test_installed_recipes_are_found(tmp_path, monkeypatch):
-    installed = tmp_path / "share/nvrc/recipes/other.yaml"
+@pytest.mark.parametrize("name", ["other", "sizes/other"])
+def test_installed_recipes_are_found(name, tmp_path, monkeypatch):
+    installed = tmp_path / f"share/nvrc/recipes/{name}.yaml"
     installed.parent.mkdir(parents=True)
     installed.write_text("seed_everything: 7")
 
@@ -70,12 +212,21 @@ def test_installed_recipes_are_found(tmp_path, monkeypatch):
     module = tmp_path / "site-packages/nvrc_lightning/recipes.py"
     monkeypatch.setattr("nvrc_lightning.recipes.__file__", str(module))
     monkeypatch.setattr("nvrc_lightning.recipes.metadata.files", lambda name: [Entry()])
-    assert find_recipe("other") == installed
-    with pytest.raises(InputError, match=r"did you mean 'other'\? \(recipes that ship: other\)"):
-        find_recipe("othr")
+    assert find_recipe(name) == installed
+    with pytest.raises(InputError, match=rf"did you mean '{name}'\? \(recipes that ship: {name.partition('/')[0]}\)"):
+        find_recipe(name.replace("other", "othr"))
 
 
 def test_every_recipe_is_shipped():
-    assert RECIPES
-    assert set(shipped_recipes()) == {path.stem for path in RECIPES}
+    everything = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml")}
+    assert {f"{name}.yaml" for name in shipped_recipes()} == everything
     assert Path(nvrc_lightning.__file__).exists()
+
+
+def test_an_installation_brings_all_folders_of_recipes():
+    setup = ConfigParser()
+    setup.read(FOLDER.parent / "setup.cfg")
+    patterns = {f"share/nvrc/{path.parent.relative_to(FOLDER.parent)}" for path in FOLDER.rglob("*.yaml")}
+    assert dict(setup["options.data_files"]) == {
+        place: f"{place.removeprefix('share/nvrc/')}/*.yaml" for place in patterns
+    }

@@ -5,6 +5,7 @@ from typing import Final
 from nvrc_components.quantizers.base import Quantizer
 from nvrc_components.quantizers.block import BlockQuantizer
 from nvrc_components.quantizers.dual_axis import DualAxisQuantizer
+from nvrc_components.quantizers.fixed import FixedQuantizer
 from nvrc_components.quantizers.surrogates import (
     AdditiveUniform,
     QuantNoise,
@@ -26,6 +27,7 @@ __all__ = [
     "AdditiveUniform",
     "BlockQuantizer",
     "DualAxisQuantizer",
+    "FixedQuantizer",
     "QuantNoise",
     "Quantizer",
     "SoftRoundKumaraswamy",
