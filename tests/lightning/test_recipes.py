@@ -132,6 +132,8 @@ CHAINS = (
     *((path.stem,) for path in RECIPES),
     ("nvrc_lite", "sets/nvrc_lite/uvg", "sizes/s", "colours/yuv420"),
     ("nvrc_lite", "sets/nvrc_lite/jvet_b", "budget/short"),
+    ("hinerv", "sets/hinerv/uvg", "sizes/xxl"),
+    ("hinerv", "sets/hinerv/mcl_jcv", "sizes/mcl-xs", "budget/short"),
     ("nvrc", "sets/nvrc/uvg", "points/rgb/s3_8", "ablations/v3", "ablations/no_rate_in_stage_1"),
     ("nvrc", "sets/nvrc/jvet_b", "points/yuv420/s4_1024", "colours/yuv420", "ablations/v5", "ablations/no_alternation"),
     ("nvrc", "sets/nvrc/mcl_jcv", "points/rgb/s1_0.25", "budget/short", "ablations/v1"),
