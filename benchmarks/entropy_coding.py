@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="path of the results without an extension")
-    parser.add_argument("--clip", default="NVRC-Lite", help="what the symbols are from, for the report")
+    parser.add_argument("--clip", default="a clip", help="what the symbols are of, for the report")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=400, help="steps of fitting our models")
     parser.add_argument("--repeats", type=int, default=7)

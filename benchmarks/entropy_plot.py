@@ -13,7 +13,11 @@ from matplotlib.transforms import Bbox
 # Of the package's own models, and of others'.
 _COLOURS = {True: "#1f5fa8", False: "#b3541e"}
 _RIVALS = ("CompressAI", "torchac")
-_PLACES = [(x, y) for y in (0, 9, -9, 18, -18, 27, -27) for x in (8, -8, 0)][:-1]
+# Of a label, in points from its point; where it is not beside it, a line leads there.
+_PLACES = [((8, 0), "left"), ((-8, 0), "right")]
+_PLACES += [
+    ((x, y), side) for y in (16, -16, 28, -28, 40, -40) for x, side in ((0, "center"), (9, "left"), (-9, "right"))
+]
 
 
 def write_plot(rows: Sequence[Row], path: Path) -> None:
@@ -36,8 +40,8 @@ def _panel(axes: Axes, group: str, rows: Sequence[Row]) -> None:
     speeds, bits = [row.decode_speed for row in rows], [row.bits for row in rows]
     axes.set_gid(group)
     axes.scatter(speeds, bits, s=36, c=[_COLOURS[row.label not in _RIVALS] for row in rows], zorder=3)
-    axes.set(xscale="log", xlim=(min(speeds) / 3, max(speeds) * 3))
-    margin = 0.15 * (max(bits) - min(bits)) or 0.1
+    axes.set(xscale="log", xlim=(min(speeds) / 4, max(speeds) * 4))
+    margin = 0.2 * (max(bits) - min(bits)) or 0.1
     axes.set_ylim(min(bits) - margin, max(bits) + margin)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(title=f"{group.capitalize()}, {rows[0].symbols:,} symbols", xlabel="decoding, Msymbol/s")
@@ -47,25 +51,21 @@ def _panel(axes: Axes, group: str, rows: Sequence[Row]) -> None:
 
 def _label(axes: Axes, rows: Sequence[Row]) -> None:
     """Write each point's name at the first place near it that is free."""
-    figure = axes.get_figure()
-    assert figure is not None
-    to_pixels = axes.transData.transform
-    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in (to_pixels((r.decode_speed, r.bits)) for r in rows)]
+    pixels = axes.transData.transform([(row.decode_speed, row.bits) for row in rows])
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
     frame = axes.get_window_extent()
-    for row in rows:
-        for dx, dy in _PLACES:
-            text = axes.annotate(
-                row.label,
-                (row.decode_speed, row.bits),
-                (dx, dy),
-                textcoords="offset points",
-                va="center",
-                ha={8: "left", -8: "right", 0: "center"}[dx],
-                color=_COLOURS[row.label not in _RIVALS],
-            )
+    for row, (x, y) in zip(rows, pixels, strict=True):
+        # A line leads away from the nearest point, so that it cannot seem to lead there.
+        near = min(((u - x) ** 2 + (v - y) ** 2, v) for u, v in pixels if (u, v) != (x, y))[1]
+        point, colour = (row.decode_speed, row.bits), _COLOURS[row.label not in _RIVALS]
+        for (dx, dy), side in _PLACES:
+            place = dx, dy if y >= near else -dy
+            text = axes.annotate(row.label, point, place, "data", "offset points", va="center", ha=side, color=colour)
             box = text.get_window_extent()
-            inside = frame.x0 < box.x0 and box.x1 < frame.x1 and frame.y0 < box.y0 and box.y1 < frame.y1
-            if inside and not box.count_overlaps(taken):
+            if frame.x0 < box.x0 and box.x1 < frame.x1 and not box.count_overlaps(taken):
+                if dy:
+                    line = {"arrowstyle": "-", "color": "#999999", "lw": 0.7, "shrinkA": 5, "shrinkB": 4}
+                    axes.annotate("", point, place, "data", "offset points", arrowprops=line)
                 break
             text.remove()
         taken.append(box)
