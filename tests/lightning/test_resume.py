@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ class PressCtrlC(Callback):
         self.step = step
 
     def on_train_batch_start(self, trainer, *_):
-        if trainer.global_step == self.step:
+        if trainer.global_step == self.step and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -39,11 +40,28 @@ def interrupt(monkeypatch):
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("step", [2, 5])  # in the middle of a stage and of an epoch; step 4 ends an epoch
-def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, step):
-    whole = fit(tmp_path / "whole")
+HERE = Path(__file__).parent
+NVRC = (
+    *("--config=nvrc", f"--config={HERE / 'few_steps.yaml'}", f"--config={HERE / 'few_iterations.yaml'}"),
+    *("--data.patch=[48,32]", "--model.network.size=w32", "--trainer.max_epochs=4"),
+    "--trainer.logger.name=nvrc_lite",
+)
+ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (2, ()),  # in the middle of a stage and of an epoch
+        (5, ()),  # step 4 ends an epoch
+        (9, NVRC),  # after the first of two rate steps, in stage 1, of which five steps are left
+        (2, ACCUMULATED),  # three batches a step, and one left over in each epoch
+    ],
+)
+def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, step, words):
+    whole = fit(tmp_path / "whole", *words)
     interrupt(step)
-    assert main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path / 'parts'}"]) == 130
+    assert main(["fit", *TINY, *words, f"--trainer.logger.save_dir={tmp_path / 'parts'}"]) == 130
     monkeypatch.undo()
     first = latest(tmp_path / "parts")
     saved = first / "checkpoints" / "last.ckpt"
