@@ -5,9 +5,8 @@ that share a table are coded together, so that a call into the coder handles tho
 the table's reach take an escape symbol and are stored exactly beside the range-coded words.
 """
 
-from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import constriction
 import numpy as np
@@ -33,20 +32,38 @@ def _model(scale_index: int, phase: int) -> Any:
     return constriction.stream.model.Categorical(counts, perfect=False)
 
 
-def _tables(means: Integers, scales: Integers) -> tuple[Integers, Iterator[tuple[int, int, Integers]]]:
-    """Split positions by the table that codes them; yield (scale, phase, positions) in a fixed order."""
+class _Call(NamedTuple):
+    """The symbols of one call in coding order: those that share a table together.
+
+    Shape: order (N,), the positions in the call; centres and reaches (N,), each symbol's rounded mean and the largest
+    residual of its table, in coding order; runs (scale, phase, start, stop) of symbols with one table.
+    """
+
+    order: Integers
+    centres: Integers
+    reaches: Integers
+    runs: list[tuple[int, int, int, int]]
+
+
+def _call(means: Integers, scales: Integers) -> _Call:
     phases = np.where(scales < lattice.COARSE_SCALE, (means + _HALF) % lattice.MEAN_STEPS, _HALF)
     centres = (means + _HALF) // lattice.MEAN_STEPS
     keys = (scales * lattice.MEAN_STEPS + phases).astype(np.int16)
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    stops = np.append(starts, len(order))[1:]
-    groups = (
-        (int(ordered[a]) // lattice.MEAN_STEPS, int(ordered[a]) % lattice.MEAN_STEPS - _HALF, order[a:b])
-        for a, b in zip(starts, stops, strict=True)
-    )
-    return centres, groups
+    runs = [
+        (key // lattice.MEAN_STEPS, key % lattice.MEAN_STEPS - _HALF, start, stop)
+        for key, start, stop in zip(
+            ordered[starts].tolist(), starts.tolist(), np.append(starts, len(order))[1:].tolist(), strict=True
+        )
+    ]
+    return _Call(order, centres[order], _reaches()[ordered // lattice.MEAN_STEPS], runs)
+
+
+@cache
+def _reaches() -> Integers:
+    return np.array(lattice.supports(), dtype=np.int64)
 
 
 class SymbolEncoder:
@@ -67,18 +84,14 @@ class SymbolEncoder:
         # Not by abs: that of the least integer, which a NaN becomes, is negative.
         if symbols.size and (symbols.max() > LIMIT or symbols.min() < -LIMIT):
             raise OverflowError("a quantised value exceeds 2^40; its quantisation step is far too small")
-        centres, groups = _tables(means, scales)
-        residuals = symbols - centres
-        for scale, phase, positions in groups:
-            self._encode_group(residuals[positions], scale, phase)
-
-    def _encode_group(self, residuals: Integers, scale: int, phase: int) -> None:
-        reach = lattice.supports()[scale]
-        escaped = np.abs(residuals) > reach
-        for value in residuals[escaped]:
-            self._escapes.svarint(int(value))
-        indices = np.where(escaped, 2 * reach + 1, residuals + reach)
-        self._coder.encode(indices.astype(np.int32), _model(scale, phase))
+        call = _call(means, scales)
+        residuals = symbols[call.order] - call.centres
+        escaped = np.abs(residuals) > call.reaches
+        for value in residuals[escaped].tolist():
+            self._escapes.svarint(value)
+        indices = (np.where(escaped, call.reaches + 1, residuals) + call.reaches).astype(np.int32)
+        for scale, phase, start, stop in call.runs:
+            self._coder.encode(indices[start:stop], _model(scale, phase))
 
     def to_bytes(self) -> bytes:
         """Return the stream: escapes with their length, then the range coder's little-endian words."""
@@ -112,11 +125,19 @@ class SymbolDecoder:
         Raises:
             BitstreamError: the stream does not hold them.
         """
-        centres, groups = _tables(means, scales)
-        residuals = np.empty(len(means), dtype=np.int64)
-        for scale, phase, positions in groups:
-            residuals[positions] = self._decode_group(len(positions), scale, phase)
-        return residuals + centres
+        call = _call(means, scales)
+        indices = np.empty(len(means), dtype=np.int32)
+        try:
+            for scale, phase, start, stop in call.runs:
+                indices[start:stop] = self._coder.decode(_model(scale, phase), stop - start)
+        except AssertionError as error:
+            raise BitstreamError(f"{self._escapes.source}: corrupted: no symbol matches its bits") from error
+        residuals = indices - call.reaches
+        for position in np.flatnonzero(residuals > call.reaches):
+            residuals[position] = self._escapes.svarint("escaped symbol", -_ESCAPE_LIMIT, _ESCAPE_LIMIT)
+        symbols = np.empty_like(residuals)
+        symbols[call.order] = residuals + call.centres
+        return symbols
 
     def finish(self) -> None:
         """Require that nothing is left.
@@ -127,14 +148,3 @@ class SymbolDecoder:
         self._escapes.finish()
         if not self._coder.maybe_exhausted():
             raise BitstreamError(f"{self._escapes.source}: holds more symbols than the network has parameters")
-
-    def _decode_group(self, count: int, scale: int, phase: int) -> Integers:
-        reach = lattice.supports()[scale]
-        try:
-            indices = self._coder.decode(_model(scale, phase), count).astype(np.int64)
-        except AssertionError as error:
-            raise BitstreamError(f"{self._escapes.source}: corrupted: no symbol matches its bits") from error
-        residuals: Integers = indices - reach
-        for position in np.flatnonzero(indices == 2 * reach + 1):
-            residuals[position] = self._escapes.svarint("escaped symbol", -_ESCAPE_LIMIT, _ESCAPE_LIMIT)
-        return residuals
