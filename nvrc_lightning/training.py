@@ -37,6 +37,7 @@ __all__ = ["NvrcCLI", "run", "train"]
 for _module in (
     "nvrc_lightning.callbacks.preview",
     "nvrc_lightning.callbacks.progress",
+    "nvrc_lightning.callbacks.pruning",
     "nvrc_lightning.callbacks.rate_steps",
     "nvrc_lightning.callbacks.stages",
 ):

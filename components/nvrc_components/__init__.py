@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         GaussianPrior,
         MaskedConv3dContext,
         OctreeContext,
+        ZeroInflatedGaussian,
     )
     from nvrc_components.errors import BitstreamError, InputError, NvrcError
     from nvrc_components.quantizers import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         SoftRoundKumaraswamy,
         StraightThrough,
         Surrogate,
+        SymmetricQuantizer,
         TensorQuantizer,
     )
     from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
@@ -54,9 +56,11 @@ __all__ = [
     "StraightThrough",
     "Streams",
     "Surrogate",
+    "SymmetricQuantizer",
     "TensorQuantizer",
     "VideoFile",
     "VideoFormat",
+    "ZeroInflatedGaussian",
     "load",
     "save",
 ]
@@ -64,7 +68,14 @@ __all__ = [
 _ROOMS = {
     "bitstream.video_file": ("CodedColour", "VideoFile", "load", "save"),
     "compressed_module": ("CompressedModule", "Group", "Streams"),
-    "entropy_models": ("DualAxisGaussian", "EntropyModel", "GaussianPrior", "MaskedConv3dContext", "OctreeContext"),
+    "entropy_models": (
+        "DualAxisGaussian",
+        "EntropyModel",
+        "GaussianPrior",
+        "MaskedConv3dContext",
+        "OctreeContext",
+        "ZeroInflatedGaussian",
+    ),
     "errors": ("BitstreamError", "InputError", "NvrcError"),
     "quantizers": (
         "AdditiveUniform",
@@ -75,6 +86,7 @@ _ROOMS = {
         "SoftRoundKumaraswamy",
         "StraightThrough",
         "Surrogate",
+        "SymmetricQuantizer",
         "TensorQuantizer",
     ),
     "video_format": ("Chroma", "ColourMatrix", "ColourRange", "VideoFormat"),

@@ -121,6 +121,12 @@ class CompressedModule(nn.Module):
             yield codec
 
     @torch.no_grad()
+    def calibrate(self) -> None:
+        """Set steps and entropy models to what they would start from with the parameters as they are now."""
+        for name, codec, tensor, _ in self._items({}):
+            codec.load_state_dict(TensorCodec(group_of(name, self.groups), tensor).state_dict())
+
+    @torch.no_grad()
     def compress(self) -> Streams:
         """Return the streams of all parameters, rounded.
 

@@ -29,6 +29,7 @@ class Stage:
         final_decay: that factor at the end.
         clip: greatest norm of a distortion step's gradient, as a factor of the module's.
         rate_weight: weight of the bits in the loss; 0 trains for distortion alone.
+        calibrate: set steps and priors anew from the parameters as the stage begins.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     final_decay: float = 0.0
     clip: float = 1.0
     rate_weight: float = 1.0
+    calibrate: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be interpolated."""
@@ -94,12 +96,19 @@ class Stages(Callback):
             start += stage.share
         raise AssertionError("unreachable: the last stage takes what is left")
 
+    def begins(self, step: int, total: int) -> bool:
+        """Return whether a stage begins with this step."""
+        return step == 0 or self.locate(step - 1, total)[0] is not self.locate(step, total)[0]
+
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Put the step's settings in place."""
         assert isinstance(pl_module, VideoCodec)
-        stage, progress = self.locate(trainer.global_step, int(trainer.estimated_stepping_batches))
+        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
+        stage, progress = self.locate(step, total)
+        if stage.calibrate and self.begins(step, total):
+            pl_module.compressed.calibrate()
         pl_module.stage_name = stage.name
         pl_module.clip_scale = stage.clip
         pl_module.rate_weight = stage.rate_weight

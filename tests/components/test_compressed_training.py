@@ -11,7 +11,7 @@ from nvrc_components.quantizers import (
     SoftRoundKumaraswamy,
     StraightThrough,
 )
-from tests.components.helpers import GRID, Picture, size, wrapped
+from tests.components.helpers import DUAL, GRID, Picture, size, wrapped
 
 
 def test_bits_are_those_of_the_streams():
@@ -32,6 +32,19 @@ def test_fitting_entropy_models_lowers_bits_and_leaves_the_decoded_parameters_al
     assert size(compressed.compress()) < 0.95 * before
     assert all(torch.equal(value, compressed.quantized()[name]) for name, value in values.items())
     assert all(parameter.grad is None for parameter in compressed.parameters())
+
+
+def test_calibration_follows_parameters_that_have_grown():
+    torch.manual_seed(0)
+    compressed = CompressedModule(Picture(), DUAL).eval()
+    before, size_before = compressed.quantized(), size(compressed.compress())
+    with torch.no_grad():
+        for parameter in compressed.module.parameters():
+            parameter.mul_(16)
+    assert size(compressed.compress()) > 1.2 * size_before
+    compressed.calibrate()
+    assert all(torch.equal(value, 16 * before[name]) for name, value in compressed.quantized().items())
+    assert abs(size(compressed.compress()) - size_before) < 8
 
 
 def test_fitting_never_adds_bits():

@@ -13,6 +13,7 @@ from nvrc_components.quantizers.surrogates import (
     StraightThrough,
     Surrogate,
 )
+from nvrc_components.quantizers.symmetric import SymmetricQuantizer
 from nvrc_components.quantizers.tensor import TensorQuantizer
 from nvrc_components.quantizers.windows import WHOLE, Window
 
@@ -33,6 +34,7 @@ __all__ = [
     "SoftRoundKumaraswamy",
     "StraightThrough",
     "Surrogate",
+    "SymmetricQuantizer",
     "TensorQuantizer",
     "Window",
 ]

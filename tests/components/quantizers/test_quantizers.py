@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers import QUANTIZERS, BlockQuantizer, DualAxisQuantizer, TensorQuantizer
+from nvrc_components.quantizers import (
+    QUANTIZERS,
+    BlockQuantizer,
+    DualAxisQuantizer,
+    SymmetricQuantizer,
+    TensorQuantizer,
+)
 from nvrc_components.quantizers.base import initial_log2_step
 from nvrc_components.side import sides_of
 
@@ -128,6 +134,35 @@ def test_a_dual_axis_step_is_a_row_step_times_a_column_step():
 def test_a_line_of_fewer_than_128_elements_has_no_parameter_of_its_own(shape, names):
     quantizer = DualAxisQuantizer(grid(*shape))
     assert {name for name, _ in quantizer.steps.named_children()} == names
+
+
+@pytest.mark.parametrize("bits", [6, 7, 8])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((40, 200), 1), ((200, 40), 0), ((130, 200), 1), ((12, 9), None), ((300,), None)]
+)
+def test_symmetric_steps_spread_their_bits_over_the_range_of_every_line(shape, dim, bits):
+    tensor = grid(*shape)
+    tensor *= (torch.arange(shape[0]) + 1.0).reshape(-1, *[1] * (len(shape) - 1))
+    quantizer = SymmetricQuantizer(tensor, bits)
+    symbols = (tensor / quantizer.step()).abs()
+    peaks = symbols.amax() if dim is None else symbols.amax(dim)
+    assert (peaks.log2() - torch.tensor((2**bits - 1) / 2).log2()).abs().max() <= 1 / 16 + 1e-3
+    assert not any(side.value.requires_grad for side in sides_of([quantizer]))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (), (3, 4), (200, 130)])
+def test_symmetric_steps_exist_for_tensors_of_nothing_but_zeros(shape):
+    assert (SymmetricQuantizer(torch.zeros(shape)).step() > 0).all()
+
+
+def test_in_a_file_symmetric_steps_are_dual_axis_steps():
+    quantizer = SymmetricQuantizer(grid(130, 200))
+    plain = QUANTIZERS[quantizer.kind].from_configuration(torch.zeros(130, 200), quantizer.configuration())
+    plain.load_state_dict(quantizer.state_dict())
+    assert type(plain) is DualAxisQuantizer
+    assert torch.equal(plain.step(), quantizer.step())
+    with pytest.raises(ValueError, match="bits must be above 1"):
+        SymmetricQuantizer(grid(3, 3), 1)
 
 
 def test_the_start_follows_the_tensors_spread_and_exists_for_any_tensor():
