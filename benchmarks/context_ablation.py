@@ -19,11 +19,12 @@ import torch.nn.functional as F
 from symbols import GRIDS, SymbolTensor, load_symbols
 from torch import Tensor, nn
 
-from nvrc_components.entropy_models import EntropyModel, GaussianPrior, MaskedConv3dContext, OctreeContext
+from nvrc_components.entropy_models import EntropyModel, MaskedConv3dContext, OctreeContext
+from nvrc_components.entropy_models.base import coded_bits
 from nvrc_components.entropy_models.context import fitted
 from nvrc_components.entropy_models.masked_conv_layout import BEFORE, OFFSETS
 from nvrc_components.fitting import Coded, fit
-from nvrc_components.functional import counter_uniform, gaussian_bits, lower_bound, split_blocks
+from nvrc_components.functional import counter_uniform, lower_bound, split_blocks
 from nvrc_components.side import SideTensor, quantized_together, sides_of
 
 BLOCK = (16, 8, 8)
@@ -57,7 +58,7 @@ class FloatMaskedConv3d(nn.Module):
                 x = _norm(F.gelu(x), networks) * self.gains[index]().view(-1, 1, 1, 1)
                 x = x + self.shifts[index]().view(-1, 1, 1, 1)
         mean, log2_scale = x.view(*blocks.shape[:2], 2, *block).unbind(2)
-        bits = gaussian_bits(blocks, mean, lower_bound(log2_scale, -3.25))
+        bits = coded_bits(blocks, mean, lower_bound(log2_scale, -3.25))
         return (bits * split_blocks(torch.ones_like(symbols[:, :1]), block)).sum()
 
 
@@ -86,14 +87,13 @@ MODELS: dict[str, Callable[[Tensor], nn.Module]] = {
     "integer, width 0": partial(MaskedConv3dContext, width=0),
     "integer, automatic width": MaskedConv3dContext,
     "octree, 10 passes": OctreeContext,
-    "one Gaussian": GaussianPrior,
 }
 
 
 def best_size(
     build: Callable[[Tensor], nn.Module], item: SymbolTensor, options: argparse.Namespace
 ) -> tuple[float, float]:
-    """Return the same at the learning rate that suits the model best: float and integer forms differ in that."""
+    """Return bytes of symbols and model at the learning rate that suits the model best: the forms differ in that."""
     return min((size(build, item, options.iterations, rate) for rate in options.rates), key=sum)
 
 

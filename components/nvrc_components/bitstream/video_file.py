@@ -152,7 +152,7 @@ def _network(header: Header) -> nn.Module:
         plan: Any = build(header.representation, header.configuration)
     if contradiction := _contradiction(header.format, plan.config):
         raise BitstreamError(f"the header contradicts itself: {contradiction}")
-    return build(header.representation, header.configuration)
+    return build(header.representation, header.configuration).float()  # whatever the default type is
 
 
 def _contradiction(fmt: VideoFormat, config: Any) -> str:

@@ -17,6 +17,7 @@ from nvrc_components.entropy_models.base import EntropyModel, mean_integers, sca
 from nvrc_components.functional import block_counts, lower_bound, merge_blocks, split_blocks, upper_bound
 
 Block = tuple[int, int, int]
+_LARGEST: Final = 1 << 15
 AUTO: Final = -1
 """The width that is chosen by the number of symbols, so that a network does not outweigh its gain."""
 
@@ -40,11 +41,13 @@ class ContextModel(EntropyModel):
     Shape: grid (T, C, H, W), cut into blocks of `block` = (bt, bh, bw), smaller where the grid is.
 
     Raises:
-        ValueError: the tensor is no grid.
+        ValueError: the tensor is no grid, or a block is of no size or of more than 2^15 positions.
     """
 
     def __init__(self, tensor: Tensor, block: Block) -> None:
         super().__init__(tensor)
+        if min(block) < 1 or prod(block) > _LARGEST:
+            raise ValueError(f"blocks of {block} are of no size, or of more than {_LARGEST} positions")
         if tensor.dim() != 4:
             name = type(self).__name__
             raise ValueError(f"{name} models (T, C, H, W) grids, not a tensor of shape {tuple(tensor.shape)}")

@@ -41,14 +41,15 @@ class Wave:
 class Layout:
     """The waves of a block, and which taps of each position lie inside it.
 
-    Shape: inside (BEFORE, volume), 1.0 or 0.0.
+    Shape: inside (BEFORE, volume), bool.
     """
 
     waves: tuple[Wave, ...]
     inside: Tensor
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept here must serve training as well
 def layout_of(block: tuple[int, int, int]) -> Layout:
     """Return the waves of a block of this size, in coding order."""
     positions = torch.tensor(list(product(*map(range, block))))
@@ -58,4 +59,4 @@ def layout_of(block: tuple[int, int, int]) -> Layout:
     neighbours = torch.where(inside, flat, len(positions))
     numbers = positions @ torch.tensor([(_RADIUS + 1) ** 2, _RADIUS + 1, 1])
     members = [torch.nonzero(numbers == number).flatten() for number in range(int(numbers.max()) + 1)]
-    return Layout(tuple(Wave(m, neighbours[:, m].contiguous()) for m in members), inside[:BEFORE].double())
+    return Layout(tuple(Wave(m, neighbours[:, m].contiguous()) for m in members), inside[:BEFORE])

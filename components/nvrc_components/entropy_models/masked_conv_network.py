@@ -11,6 +11,7 @@ so that every partial sum, in units of its lattice, is an integer below 2^24.
 """
 
 from collections.abc import Iterator
+from math import prod
 from typing import Final, NamedTuple
 
 import torch
@@ -33,6 +34,8 @@ _LIMIT: Final = 255 / _STEPS
 _DIRECT_LIMIT: Final = 4.0
 _HIDDEN_LIMIT: Final = 1.0
 _HIDDEN_STEP: Final = 1 / 16
+_GATHERED: Final = 1 << 23
+"""Elements that are gathered at a time: all columns of most waves, and never more than 64 MiB."""
 
 
 class Weights(NamedTuple):
@@ -87,7 +90,8 @@ class MaskedConv3dNetwork(nn.Module):
         """
         weights, shape = self.weights(blocks.dtype), blocks.shape
         seen = visible(blocks.reshape(-1, 1, *shape[2:]))
-        first = _conv(_planes(seen, 1), weights.first) + _position_bias(weights, layout).view(1, -1, *shape[2:])
+        start = _position_bias(weights, layout).view(1, -1, *shape[2:])
+        first = _conv(torch.cat([*_planes(seen)], 1), weights.first) + start
         head = weights.bias.T[:, :, None, None, None]
         if self.width:  # a convolution without channels is refused
             hidden = _activation(first[:, :-1])
@@ -120,7 +124,7 @@ class MaskedConv3dNetwork(nn.Module):
             mean = snap_mean(_product(weights.mean, seen[None], taps[:-1], size)[0]) + snap_mean(head[0])
             yield targets, mean, sums[-1] + head[1]
             seen[targets] = visible(decoded[targets])
-            planes[:, targets] = _planes(seen[targets], 0)
+            planes[:, targets] = _planes(seen[targets])
 
     @torch.no_grad()
     def check_exact(self) -> None:
@@ -150,11 +154,13 @@ def _activation(x: Tensor) -> Tensor:
     return upper_bound(torch.relu(round_straight_through(x * _STEPS) / _STEPS), _LIMIT)
 
 
-def _planes(seen: Tensor, dim: int) -> Tensor:
-    """Return signed log-magnitudes and log-magnitudes, side by side along a dimension that is new if it is 0."""
+def _planes(seen: Tensor) -> Tensor:
+    """Return signed log-magnitudes and log-magnitudes.
+
+    Shape: any -> (2, the same).
+    """
     size = magnitude(seen)
-    signed = size * seen.detach().sign()
-    return torch.cat([signed, size], 1) if dim else torch.stack([signed, size])
+    return torch.stack([size * seen.detach().sign(), size])
 
 
 def _position_bias(weights: Weights, layout: Layout) -> Tensor:
@@ -170,14 +176,19 @@ def _conv(x: Tensor, weight: Tensor) -> Tensor:
 
     Shape: x (M, I, bt, bh, bw), weight (O, I, taps) -> (M, O, bt, bh, bw).
     """
-    full = F.pad(weight, (0, 75 - weight.shape[2])).view(*weight.shape[:2], *_KERNEL)
+    full = F.pad(weight, (0, prod(_KERNEL) - weight.shape[2])).view(*weight.shape[:2], *_KERNEL)
     return F.conv3d(F.pad(x, (2, 2, 2, 2, 2, 0)), full)
 
 
 def _product(weight: Tensor, planes: Tensor, taps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the same at P positions alone, each tap gathered once, as one matrix product.
+    """Return the same at P positions alone: taps are gathered and multiplied as one matrix, or some columns at a time.
 
     Shape: weight (O, I, taps), planes (I, volume + 1, M), taps (taps, P) -> (O, P, M).
     """
-    gathered = planes.index_select(1, taps.flatten()).view(len(planes) * len(taps), size[0] * size[1])
-    return (weight.flatten(1) @ gathered).view(len(weight), *size)
+    flat, rows, positions = taps.flatten(), len(planes) * len(taps), size[0]
+    columns = max(_GATHERED // max(rows * positions, 1), 1)
+    parts = []
+    for part in torch.split(planes, columns, 2):
+        gathered = part.index_select(1, flat).view(rows, positions * part.shape[2])
+        parts.append((weight.flatten(1) @ gathered).view(len(weight), positions, part.shape[2]))
+    return torch.cat(parts, 2)

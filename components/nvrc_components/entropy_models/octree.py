@@ -95,8 +95,7 @@ class OctreeContext(ContextModel):
         Raises:
             ValueError: not five integers in their ranges, or six of which the last is 0.
         """
-        bounded = all(1 <= n <= 64 for n in configuration[:3])
-        if not bounded or len(configuration) not in (5, 6) or any(configuration[5:]):
+        if len(configuration) not in (5, 6) or any(configuration[5:]):
             raise ValueError(f"OctreeContext: {tuple(configuration)} is no configuration for {tuple(tensor.shape)}")
         bt, bh, bw, passes, width = configuration[:5]
         return cls(tensor, (bt, bh, bw), passes, width, mirrored=len(configuration) == 5)

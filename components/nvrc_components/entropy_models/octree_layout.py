@@ -33,12 +33,11 @@ _GROUP_OF: Final[dict[int, Callable[[Parity], int]]] = {
 class Taps:
     """The decoded neighbours that a phase sees, as offsets in units of the lattice's stride.
 
-    Mirror images share a weight: `classes[i]` is the weight of `offsets[i]`, 0 <= class < `count`.
+    Mirror images are of one class: `classes[i]` is that of `offsets[i]`, numbered from 0 without gaps.
     """
 
     offsets: tuple[Offset, ...]
     classes: tuple[int, ...]
-    count: int
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,11 @@ def taps_of(parity: Parity, passes: int) -> Taps:
             break
         offsets += classes[key]
         owners += [owner] * len(classes[key])
-    return Taps(tuple(offsets), tuple(owners), owners[-1] + 1)
+    return Taps(tuple(offsets), tuple(owners))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept here must serve training as well
 def layout_of(block: tuple[int, int, int], passes: int) -> Layout:
     """Return the passes of a block of this size; axes need not be powers of two."""
     root = _flat(torch.cartesian_prod(*(torch.arange(0, n, ROOT_STRIDE) for n in block)), block)

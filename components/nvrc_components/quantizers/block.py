@@ -58,7 +58,8 @@ class BlockQuantizer(Quantizer):
         return cls(tensor, (configuration[0], configuration[1], configuration[2]))
 
     def _expand(self, by_block: Tensor, window: Window) -> Tensor:
-        bt, bh, bw = self.block
+        # A forged block may be far larger than the grid; more repeats than rows are never wanted.
+        bt, bh, bw = (min(b, n) for b, n in zip(self.block, (self.shape[0], *self.shape[2:]), strict=True))
         if isinstance(window, slice):
             start, stop, _ = window.indices(self.shape[0])
             rows = by_block[start // bt : -(-stop // bt)]

@@ -180,6 +180,11 @@ def test_headers_that_contradict_the_sections_are_refused(film, damaged):
         ({"groups": (replace(grids, pattern="*"), local, weights)}, "for \\(|not a tensor"),
         ({"groups": (replace(grids, quantizer_configuration=()), local, weights)}, "BlockQuantizer"),
         ({"groups": (replace(grids, entropy_configuration=(4, 4, 4, 7, 0)), local, weights)}, "passes is 7"),
+        ({"groups": (replace(grids, entropy_configuration=(64, 64, 64, 10, 0)), local, weights)}, "more than 32768"),
+        (
+            {"groups": (replace(grids, entropy_model=4, entropy_configuration=(33, 32, 32, 8)), local, weights)},
+            "more than",
+        ),
         ({"groups": (grids, replace(local, quantizer=3, quantizer_configuration=(4, 8, 8)), weights)}, "group|side"),
     ]
     for changes, message in cases:

@@ -168,3 +168,10 @@ def test_in_a_file_symmetric_steps_are_dual_axis_steps():
 def test_the_start_follows_the_tensors_spread_and_exists_for_any_tensor():
     assert initial_log2_step(torch.full((9,), 8.0), 5.0) == -2
     assert initial_log2_step(torch.zeros(9), 5.0) == initial_log2_step(torch.zeros(0), 5.0) == -9  # counts as 1/16
+
+
+def test_a_block_far_larger_than_the_grid_costs_no_memory():
+    grid = torch.zeros(2, 1, 3, 4)
+    quantizer = BlockQuantizer.from_configuration(grid, (1 << 16, 1 << 16, 1 << 16))
+    assert quantizer.step().shape == grid.shape
+    assert quantizer.step(torch.tensor([1])).shape == (1, 1, 3, 4)
