@@ -24,6 +24,7 @@ from nvrc_components.functional.exact import exact_exp2
 _FINEST: Final = 6
 _PER_OCTAVE: Final = 8
 _LEAST_VARIANCE: Final = 1e-4
+_WIDEST: Final = lattice.SCALES - 1
 
 
 class SideTensor(nn.Module):
@@ -35,6 +36,7 @@ class SideTensor(nn.Module):
     def __init__(self, initial: Tensor, *, step: float = 0.125, limit: float = 16.0) -> None:
         super().__init__()
         self.limit = limit
+        self.plain = False
         self.value = nn.Parameter(initial.detach().clone().float())
         self.log2_step = nn.Parameter(torch.tensor(step).float().log2(), requires_grad=initial.numel() > 1)
 
@@ -45,6 +47,15 @@ class SideTensor(nn.Module):
             return shared
         symbols, step = _quantize(self.value, self.log2_step, self.limit)
         return symbols * step
+
+    def make_plain(self) -> None:
+        """Keep the finest step from now on and the widest Gaussian, about 10 bits for a value, instead of fitted ones.
+
+        Only to measure what coding side information is worth. One element is stored as ever.
+        """
+        if self.value.numel() > 1:
+            self.plain = True
+            self.log2_step.requires_grad_(False).fill_(-float(_FINEST))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the module to another device, but stay in float32: half precision cannot hold the lattice."""
@@ -72,7 +83,7 @@ class SideTensor(nn.Module):
         if integers.size == 1:
             psi.svarint(int(integers[0]))
             return
-        means, scales = _fit(symbols.flatten(), [integers.size])
+        means, scales = _fit(symbols.flatten(), [integers.size], [self.plain])
         psi.uvarint(-int(_snap_log2_step(self.log2_step) * _PER_OCTAVE))
         psi.svarint(int(means))
         psi.uvarint(int(scales))
@@ -121,7 +132,7 @@ def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
     for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):
         side.__dict__["shared"] = part.view(side.value.shape)
     try:
-        yield _bits(symbols, sizes)
+        yield _bits(symbols, sizes, [side.plain for side in sides])
     finally:
         for side in sides:
             del side.__dict__["shared"]
@@ -145,8 +156,8 @@ def _quantize(values: Tensor, log2_step: Tensor, limit: float, unit: Tensor | fl
     return round_straight_through(clipped / step), step
 
 
-def _fit(symbols: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return means (sixteenths) and scale indices of the Gaussians that fit consecutive runs of symbols.
+def _fit(symbols: Tensor, sizes: Sequence[int], plain: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    """Return means (sixteenths) and scale indices of the Gaussians that fit consecutive runs of symbols, or plain ones.
 
     Shape: (N,) and S sizes that sum to N -> two (S,) int64.
     """
@@ -159,20 +170,23 @@ def _fit(symbols: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
     variances = zeros.index_add(0, owner, deviations) / counts
     log2_scales = variances.clamp_min(_LEAST_VARIANCE).log2() / 2
     indices = torch.round((log2_scales - lattice.LOG2_SCALE_MIN) * lattice.SCALES_PER_OCTAVE)
-    return means.long(), indices.clamp(0, lattice.SCALES - 1).long()
+    if not any(plain):
+        return means.long(), indices.clamp(0, _WIDEST).long()
+    widest = torch.tensor(plain, device=symbols.device)
+    return means.long().masked_fill(widest, 0), indices.clamp(0, _WIDEST).long().masked_fill(widest, _WIDEST)
 
 
-def _bits(symbols: Tensor, sizes: Sequence[int]) -> Tensor:
+def _bits(symbols: Tensor, sizes: Sequence[int], plain: Sequence[bool]) -> Tensor:
     """Return the bits of consecutive runs of symbols with their psi."""
-    means, scales = _fit(symbols, sizes)
+    means, scales = _fit(symbols, sizes, plain)
     counts = torch.tensor(sizes, device=symbols.device)
     single = (counts == 1).repeat_interleave(counts)
     mean = (means.float() / lattice.MEAN_STEPS).repeat_interleave(counts)
     log2_scale = (scales.float() / lattice.SCALES_PER_OCTAVE + lattice.LOG2_SCALE_MIN).repeat_interleave(counts)
     coded = gaussian_bits(symbols, mean, log2_scale).masked_fill(single, 0.0).sum()
-    plain = _svarint_bits(symbols.detach()[single]).sum()
+    alone = _svarint_bits(symbols.detach()[single]).sum()
     psi = (16 + _svarint_bits(means[counts > 1])).sum()
-    return coded + plain + psi
+    return coded + alone + psi
 
 
 def _svarint_bits(values: Tensor) -> Tensor:

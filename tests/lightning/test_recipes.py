@@ -88,11 +88,23 @@ def test_a_video_of_a_set_coded_as_yuv_at_a_published_point(tmp_path, monkeypatc
     assert result.scores.psnr_yuv611 > 5
 
 
+def test_plain_side_information_costs_ten_bits_a_value(tmp_path):
+    sizes = {}
+    for folder, names in (("coded", ()), ("plain", ("ablations/v4",))):
+        run = run_of(tmp_path / folder, *overlays("nvrc", "budget/short", *names), *STEPS["nvrc"])
+        sizes[folder] = Result.from_json(run / "result.json").rate.sections["side"]
+    sides = load(run / "video.nvrc").compressed.side_tensors()
+    values = sum(side.value.numel() for side in sides if side.value.numel() > 1)
+    assert 9.3 < (sizes["plain"] - 4 * len(sides)) * 8 / values + 8 * 4 * len(sides) / values < 13
+    assert sizes["plain"] > 2 * sizes["coded"]
+
+
 CHANGES = {  # what an overlay changes in the printed configuration, and nothing else
     "ablations/no_rate_in_stage_1": {"trainer.callbacks.0.init_args.stages.0.rate_weight": 0.0},
     "ablations/no_alternation": {"trainer.callbacks.5.init_args.every": 0},
     "points/rgb/s2_2": {"model.init_args.network.init_args.size": "s2", "model.init_args.lmbda": 2.0},
     "sizes/s4": {"model.init_args.network.init_args.size": "s4"},
+    "ablations/v4": {"model.init_args.plain_side": True},
     "colours/rgb": {},
     "sets/nvrc/mcl_jcv": {
         "model.init_args.network.init_args.grid_slices": 50,
@@ -132,7 +144,7 @@ CHAINS = (
     *((path.stem,) for path in RECIPES),
     ("nvrc_lite", "sets/nvrc_lite/uvg", "sizes/s", "colours/yuv420"),
     ("nvrc_lite", "sets/nvrc_lite/jvet_b", "budget/short"),
-    ("hinerv", "sets/hinerv/uvg", "sizes/xxl"),
+    ("hinerv", "sets/hinerv/uvg", "sizes/xxl", "bits/8"),
     ("hinerv", "sets/hinerv/mcl_jcv", "sizes/mcl-xs", "budget/short"),
     ("nvrc", "sets/nvrc/uvg", "points/rgb/s3_8", "ablations/v3", "ablations/no_rate_in_stage_1"),
     ("nvrc", "sets/nvrc/jvet_b", "points/yuv420/s4_1024", "colours/yuv420", "ablations/v5", "ablations/no_alternation"),
