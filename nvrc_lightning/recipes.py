@@ -28,7 +28,7 @@ def find_recipe(name: str) -> Path:
     bare = name.removeprefix("recipes/").removesuffix(".yaml")
     if bare in shipped:
         return shipped[bare]
-    known = ", ".join(sorted({entry.partition("/")[0] for entry in shipped}))
+    known = ", ".join(sorted(entry for entry in shipped if "/" not in entry))  # overlays are no recipes
     raise InputError(f"{name}: no such recipe or file{did_you_mean(bare, shipped)} (recipes that ship: {known})")
 
 

@@ -47,7 +47,11 @@ def test_every_command_has_help(command, capsys):
         (["encdoe"], "unknown command 'encdoe'; did you mean 'encode'?"),
         (["fit"], "fit needs a recipe, such as --config nvrc_lite"),
         (["fit", "--config"], "--config needs a recipe after it"),
-        (["fit", "--config", "nvrc_lit"], "nvrc_lit: no such recipe or file; did you mean 'nvrc_lite'?"),
+        (
+            ["fit", "--config", "nvrc_lit"],
+            "nvrc_lit: no such recipe or file; did you mean 'nvrc_lite' or 'nvrc'? "
+            "(recipes that ship: hinerv, nvrc, nvrc_lite)",
+        ),
         (["decode", "a.nvrc"], "the following arguments are required: OUT"),
         (["decode", "a.nvrc", "b", "--forse"], "unrecognized arguments: --forse; did you mean '--force'"),
         (["decode", "a.nvrc", "b", "--frames", "x"], "frames 'x' is not start:stop"),

@@ -215,19 +215,20 @@ def test_a_path_beats_a_name(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["other", "sizes/other"])
 def test_installed_recipes_are_found(name, tmp_path, monkeypatch):
-    installed = tmp_path / f"share/nvrc/recipes/{name}.yaml"
-    installed.parent.mkdir(parents=True)
-    installed.write_text("seed_everything: 7")
+    folder = tmp_path / "share/nvrc/recipes"
+    (folder / "sizes").mkdir(parents=True)
+    for file in ("other.yaml", "sizes/other.yaml"):
+        (folder / file).write_text("seed_everything: 7")
 
     class Entry:
-        def locate(self):
-            return installed
+        def __init__(self, file):
+            self.locate = lambda: folder / file
 
     module = tmp_path / "site-packages/nvrc_lightning/recipes.py"
     monkeypatch.setattr("nvrc_lightning.recipes.__file__", str(module))
-    monkeypatch.setattr("nvrc_lightning.recipes.metadata.files", lambda name: [Entry()])
-    assert find_recipe(name) == installed
-    with pytest.raises(InputError, match=rf"did you mean '{name}'\? \(recipes that ship: {name.partition('/')[0]}\)"):
+    monkeypatch.setattr("nvrc_lightning.recipes.metadata.files", lambda _: map(Entry, ("other.yaml", "sizes/other.yaml")))
+    assert find_recipe(name) == folder / f"{name}.yaml"
+    with pytest.raises(InputError, match=rf"did you mean '{name}'.* \(recipes that ship: other\)"):
         find_recipe(name.replace("other", "othr"))
 
 
