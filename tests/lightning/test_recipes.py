@@ -217,8 +217,9 @@ def test_a_path_beats_a_name(tmp_path, monkeypatch):
 def test_installed_recipes_are_found(name, tmp_path, monkeypatch):
     folder = tmp_path / "share/nvrc/recipes"
     (folder / "sizes").mkdir(parents=True)
-    for file in ("other.yaml", "sizes/other.yaml"):
-        (folder / file).write_text("seed_everything: 7")
+    entries = ("other.yaml", "sizes/other.yaml")
+    for entry in entries:
+        (folder / entry).write_text("seed_everything: 7")
 
     class Entry:
         def __init__(self, file):
@@ -226,7 +227,7 @@ def test_installed_recipes_are_found(name, tmp_path, monkeypatch):
 
     module = tmp_path / "site-packages/nvrc_lightning/recipes.py"
     monkeypatch.setattr("nvrc_lightning.recipes.__file__", str(module))
-    monkeypatch.setattr("nvrc_lightning.recipes.metadata.files", lambda _: map(Entry, ("other.yaml", "sizes/other.yaml")))
+    monkeypatch.setattr("nvrc_lightning.recipes.metadata.files", lambda _: map(Entry, entries))
     assert find_recipe(name) == folder / f"{name}.yaml"
     with pytest.raises(InputError, match=rf"did you mean '{name}'.* \(recipes that ship: other\)"):
         find_recipe(name.replace("other", "othr"))
