@@ -21,6 +21,7 @@ from rivals import CompressAiGaussian, TorchacFrequencies
 from symbols import GRIDS, SymbolTensor, load_symbols, tile
 
 from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, MaskedConv3dContext, OctreeContext
+from nvrc_components.entropy_models.context import AUTO
 
 
 def coders(group: str, iterations: int) -> list[Coder]:
@@ -42,8 +43,14 @@ def coders(group: str, iterations: int) -> list[Coder]:
         ModelCoder(f"octree, {n} passes", f"octree {n}", partial(OctreeContext, passes=n), 0.05, iterations, in_steps)
         for n in (4, 10, 22)
     )
-    masked = ModelCoder("masked convolutions", "masked conv", MaskedConv3dContext, 0.03, iterations, in_steps)
-    return [*octrees, masked, *common]
+    masked = (
+        ModelCoder(name, label, partial(MaskedConv3dContext, width=width), 0.03, iterations, in_steps)
+        for name, label, width in (
+            ("masked convolutions", "masked conv", AUTO),
+            ("masked convolutions, 8 hidden units", "masked conv 8", 8),
+        )
+    )
+    return [*octrees, *masked, *common]
 
 
 def measure(coder: Coder, group: str, items: Sequence[SymbolTensor], repeats: int) -> Row:

@@ -58,14 +58,18 @@ def _label(axes: Axes, rows: Sequence[Row]) -> None:
         # A line leads away from the nearest point, so that it cannot seem to lead there.
         near = min(((u - x) ** 2 + (v - y) ** 2, v) for u, v in pixels if (u, v) != (x, y))[1]
         point, colour = (row.decode_speed, row.bits), _COLOURS[row.label not in _RIVALS]
-        for (dx, dy), side in _PLACES:
-            place = dx, dy if y >= near else -dy
-            text = axes.annotate(row.label, point, place, "data", "offset points", va="center", ha=side, color=colour)
+        for place, side in _PLACES:
+            dx, dy = place[0], place[1] if y >= near else -place[1]
+            text = axes.annotate(
+                row.label, point, (dx, dy), "data", "offset points", va="center", ha=side, color=colour
+            )
             box = text.get_window_extent()
             if frame.x0 < box.x0 and box.x1 < frame.x1 and not box.count_overlaps(taken):
                 if dy:
                     line = {"arrowstyle": "-", "color": "#999999", "lw": 0.7, "shrinkA": 5, "shrinkB": 4}
-                    axes.annotate("", point, place, "data", "offset points", arrowprops=line)
+                    axes.annotate("", point, (dx, dy), "data", "offset points", arrowprops=line)
                 break
             text.remove()
+        else:  # overlapping rather than missing
+            axes.annotate(row.label, point, _PLACES[0][0], "data", "offset points", va="center", color=colour)
         taken.append(box)
