@@ -66,6 +66,17 @@ def test_latents_of_any_size_come_back_outliers_too(cls, prior, batch, size, out
     assert model.decompress([], size).shape == (0, 2, *size)
 
 
+def test_a_prior_with_parameters_for_positions_takes_latents_of_its_size_only():
+    model = made(GaussianBottleneck, DualAxisGaussian, (1, 192, 8, 12))
+    x = normal((2, 192, 8, 12), 1)
+    assert torch.equal(round_trip(model, x)[1], x.round())
+    for other in ((2, 192, 8, 11), (2, 192, 4, 24), (2, 192, 1, 1)):
+        with pytest.raises(ValueError, match=r"position of \(8, 12\)"):
+            model(normal(other, 1))
+    with pytest.raises(ValueError, match=r"position of \(8, 12\)"):
+        model.decompress([b""], (8, 11))
+
+
 @pytest.mark.parametrize(("cls", "prior"), KINDS)
 def test_a_latents_string_and_likelihoods_do_not_depend_on_its_batch(cls, prior):
     model = made(cls, prior, IMAGE)

@@ -155,7 +155,8 @@ class GaussianBottleneck(_Bottleneck):
     """One of our factorised Gaussians as an `EntropyBottleneck`, with a likelihood for each element.
 
     The prior sees each latent as (C, ...): `DualAxisGaussian` has a mean and a scale for each channel of 128 elements
-    or more. From 128 channels on it has a pair for each position too; latents are then of the example's size.
+    or more. From 128 channels on it has a pair for each position too; latents are then of the example's size, and of
+    any other size are a ValueError.
 
     Args:
         prior: Builds the prior for a tensor: a class, or a `functools.partial` of one.
@@ -180,3 +181,12 @@ class GaussianBottleneck(_Bottleneck):
 
     def _bits(self, symbols: Tensor) -> Tensor:
         return self.prior.symbol_bits(symbols, self._log2_step())
+
+    def _check(self, shape: torch.Size) -> None:
+        super()._check(shape)
+        columns = self.prior.log2_scale().shape[1:]
+        if columns.numel() > 1 and columns != shape[2:]:
+            raise ValueError(
+                f"latents of {tuple(shape[2:])}, but this prior has a mean and a scale for each position of "
+                f"{tuple(columns)}; build it from an example of that size"
+            )
