@@ -1,18 +1,15 @@
 """The video as Lightning sees it: one tensor in memory, patch indices as batches."""
 
 from functools import cached_property
-from importlib.resources import as_file, files
 
 import lightning
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry, Selection
+from nvrc_lightning.data.packaged import read_named_video
 from nvrc_lightning.data.patches import FrameSampler, PatchIndices, PatchLoader, PatchSampler
-from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.data.video import Video
-
-PACKAGED = {"bunny": "bunny_192x128_32f.mkv"}
 
 
 class VideoDataModule(lightning.LightningDataModule):
@@ -64,10 +61,7 @@ class VideoDataModule(lightning.LightningDataModule):
     @cached_property
     def video(self) -> Video:
         """The video, read on first use."""
-        if self.path not in PACKAGED:
-            return read_video(self.path, self.select, self.raw)
-        with as_file(files("nvrc_lightning") / "assets" / PACKAGED[self.path]) as clip:
-            return read_video(clip, self.select)
+        return read_named_video(self.path, self.select, self.raw)
 
     @cached_property
     def patches(self) -> PatchIndices:

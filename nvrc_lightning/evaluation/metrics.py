@@ -26,6 +26,7 @@ MS_SSIM_SIDE = 176
 
 _TOO_SMALL = "frame too small for five scales"
 _NO_YUV = "source is RGB"
+_MS_SSIM = ("ms_ssim_rgb", "ms_ssim_y")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Scores:
             five scales), 0 to 1.
         psnr_rgb_per_frame: PSNR-RGB of each frame in dB, infinite where a frame is identical.
         undefined: reason for each score that is NaN, by name.
+        ms_ssim_y: mean over frames of MS-SSIM of luma, 0 to 1.
+        vmaf: VMAF of the `vmaf` program and its default model, pooled by the mean, 0 to 100; NaN where it was not
+            measured.
     """
 
     frames: int
@@ -57,6 +61,8 @@ class Scores:
     ms_ssim_rgb: float
     psnr_rgb_per_frame: tuple[float, ...]
     undefined: Mapping[str, str] = field(default_factory=dict)
+    ms_ssim_y: float = math.nan
+    vmaf: float = math.nan
 
 
 class ScoreMeter:
@@ -72,13 +78,13 @@ class ScoreMeter:
         fmt = source.format
         self._yuv = fmt.chroma != Chroma.RGB
         self._undefined: dict[str, str] = {}
-        if not self._yuv:
-            self._undefined |= dict.fromkeys(("psnr_yuv611", "psnr_y", "psnr_u", "psnr_v"), _NO_YUV)
         if not ms_ssim:
-            self._undefined["ms_ssim_rgb"] = "not measured"
+            self._undefined |= dict.fromkeys(_MS_SSIM, "not measured")
         elif min(fmt.height, fmt.width) < MS_SSIM_SIDE:
-            self._undefined["ms_ssim_rgb"] = _TOO_SMALL
-        self._sums = dict.fromkeys(("psnr_rgb", "psnr_y", "psnr_u", "psnr_v", "ms_ssim_rgb"), 0.0)
+            self._undefined |= dict.fromkeys(_MS_SSIM, _TOO_SMALL)
+        if not self._yuv:
+            self._undefined |= dict.fromkeys(("psnr_yuv611", "psnr_y", "psnr_u", "psnr_v", "ms_ssim_y"), _NO_YUV)
+        self._sums = dict.fromkeys(("psnr_rgb", "psnr_y", "psnr_u", "psnr_v", *_MS_SSIM), 0.0)
         self._per_frame: list[float] = []
 
     def update(self, decoded: Decoded) -> None:
@@ -129,6 +135,8 @@ class ScoreMeter:
                 self._sums[name] += min(_psnr(ours, theirs, fmt.peak), PSNR_CAP)
         if "ms_ssim_rgb" not in self._undefined:
             self._sums["ms_ssim_rgb"] += _ms_ssim(rgb, original_rgb, fmt.peak)
+        if "ms_ssim_y" not in self._undefined:
+            self._sums["ms_ssim_y"] += _ms_ssim(planes[0][:, None], original[0][:, None], fmt.peak)
 
 
 def score(decoded: Iterable[Decoded], source: Video, ms_ssim: bool = True) -> Scores:
@@ -172,10 +180,10 @@ def _psnr(decoded: Tensor, source: Tensor, peak: int) -> float:
 
 
 def _ms_ssim(decoded: Tensor, source: Tensor, peak: int) -> float:
-    """MS-SSIM of one RGB frame by torchmetrics, 0 to 1.
+    """MS-SSIM of one frame by torchmetrics, 0 to 1.
 
     Shape:
-        decoded, source: (1, 3, H, W) code values.
+        decoded, source: (1, C, H, W) code values.
     """
     # Imported where it is used: it costs a second, and most commands never measure.
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure

@@ -142,6 +142,24 @@ class Result:
             temporary.write_text(text, encoding="utf-8")
 
     @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Result":
+        """The result of plain data that ``to_dict`` made.
+
+        Raises:
+            KeyError, TypeError: it is not that of a result.
+        """
+        run = _pick(Run, data["run"])
+        return cls(
+            video=data["video"],
+            codec=data["codec"],
+            rate=Rate(**_pick(Rate, data["rate"])),
+            scores=_scores(data["scores"]),
+            cost=Cost(**_pick(Cost, data["cost"])),
+            run=Run(**run | {"machine": Machine(**_pick(Machine, run["machine"]))}),
+            largest_difference=data.get("largest_difference", 0),
+        )
+
+    @classmethod
     def from_json(cls, path: str | Path) -> "Result":
         """Read what ``write_json`` wrote.
 
@@ -149,7 +167,7 @@ class Result:
             InputError: the file cannot be read or is not a result.
         """
         try:
-            return _build(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
         except (ValueError, TypeError, KeyError) as error:
@@ -166,23 +184,14 @@ def _without_nonfinite(value: Any) -> Any:
 
 
 def _pick(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that are fields; derived figures are computed again."""
-    return {entry.name: data[entry.name] for entry in dataclasses.fields(cls)}
+    """The entries that are fields; derived figures are computed again, what older files lack has its default."""
+    return {entry.name: data[entry.name] for entry in dataclasses.fields(cls) if entry.name in data}
 
 
-def _build(data: Mapping[str, Any]) -> Result:
-    """A result from plain data."""
-    scores = _pick(Scores, data["scores"])
+def _scores(data: Mapping[str, Any]) -> Scores:
+    """Scores from plain data, where null is infinite for a frame and not defined for a mean."""
+    scores = _pick(Scores, data)
     per_frame = [math.inf if value is None else value for value in scores["psnr_rgb_per_frame"]]
     undefined = {name: why for name, why in scores["undefined"].items() if name != "psnr_rgb_per_frame"}
-    scores |= dict.fromkeys(undefined, math.nan)
-    scores |= {"psnr_rgb_per_frame": tuple(per_frame), "undefined": undefined}
-    run = _pick(Run, data["run"])
-    return Result(
-        video=data["video"],
-        codec=data["codec"],
-        rate=Rate(**_pick(Rate, data["rate"])),
-        scores=Scores(**scores),
-        cost=Cost(**_pick(Cost, data["cost"])),
-        run=Run(**run | {"machine": Machine(**_pick(Machine, run["machine"]))}),
-    )
+    scores = {name: math.nan if value is None else value for name, value in scores.items()}
+    return Scores(**scores | {"psnr_rgb_per_frame": tuple(per_frame), "undefined": undefined})

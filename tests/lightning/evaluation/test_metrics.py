@@ -80,7 +80,7 @@ def test_identical_frames_are_infinite_and_count_a_hundred_decibels(video, noisy
 def test_ms_ssim_is_undefined_below_five_scales_and_says_why(video, noisy):
     scores = score([noisy], video)
     assert math.isnan(scores.ms_ssim_rgb)
-    assert scores.undefined == {"ms_ssim_rgb": "frame too small for five scales"}
+    assert scores.undefined == dict.fromkeys(("ms_ssim_rgb", "ms_ssim_y"), "frame too small for five scales")
 
 
 def test_ms_ssim_is_that_of_torchmetrics(video):
@@ -95,6 +95,11 @@ def test_ms_ssim_is_that_of_torchmetrics(video):
     assert scores.ms_ssim_rgb == pytest.approx(np.mean(expected), abs=1e-6)
     assert scores.ms_ssim_rgb < 0.999
     assert scores.undefined == {}
+    luma = [
+        multiscale_structural_similarity_index_measure(a[None, None] / 255, b[None, None] / 255, data_range=1.0).item()
+        for a, b in zip(rgb_to_planes(decoded, large.format)[0], large.planes[0], strict=True)
+    ]
+    assert scores.ms_ssim_y == pytest.approx(np.mean(luma), abs=1e-6)
 
 
 def test_one_pixel_less_is_undefined(video):
@@ -105,7 +110,7 @@ def test_one_pixel_less_is_undefined(video):
 def test_yuv_scores_of_an_rgb_source_are_undefined(video, noisy):
     scores = score([noisy], _as_rgb(video), ms_ssim=False)
     assert math.isnan(scores.psnr_yuv611)
-    assert scores.undefined["psnr_yuv611"] == "source is RGB"
+    assert scores.undefined["psnr_yuv611"] == scores.undefined["ms_ssim_y"] == "source is RGB"
     assert scores.psnr_rgb == score([noisy], video, ms_ssim=False).psnr_rgb
 
 

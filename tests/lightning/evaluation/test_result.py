@@ -34,6 +34,7 @@ def _result(**changes) -> Result:
         scores=SCORES,
         cost=Cost({"fit": 3723.4, "write": 0.41}, 1.25, 1.6, peak_memory_mib(), 123456, 14300.0),
         run=Run(Machine.describe(), seed=0),
+        largest_difference=1,
     )
     return replace(result, **changes)
 
@@ -64,6 +65,13 @@ def test_json_holds_no_word_that_json_does_not_know(tmp_path):
     assert data["rate"]["bpp"] == pytest.approx(8 * 12345 / (192 * 128 * 2))
     assert data["rate"]["estimate_error_bytes"] == 45
     assert data["rate"]["estimate_error_percent"] == pytest.approx(100 * 45 / 12300)
+
+
+def test_files_of_before_a_score_was_known_are_read(tmp_path):
+    data = _result().to_dict()
+    del data["scores"]["ms_ssim_y"], data["scores"]["vmaf"]
+    (tmp_path / "old.json").write_text(json.dumps(data))
+    assert Result.from_json(tmp_path / "old.json") == _result()
 
 
 def test_a_result_is_replaced_only_on_request(tmp_path):
