@@ -23,6 +23,7 @@ from nvrc_components import (
     OctreeContext,
     TensorQuantizer,
     VideoFormat,
+    ZeroInflatedGaussian,
 )
 from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.entropy_models.context import AUTO
@@ -156,6 +157,7 @@ RECIPES = {
             *_grids(BLOCKS, partial(MaskedConv3dContext, block=(4, 3, 7), width=3), PLAIN),
         ),
     ),
+    "zero_inflated": Recipe(RGB, WIDE, (Group("all", "*", DualAxisQuantizer, ZeroInflatedGaussian),)),
     "hinerv": Recipe(YUV, HINERV, (Group("all", "*", *PLAIN),), CodedColour.YUV444, HiNerv),
 }
 
@@ -177,6 +179,8 @@ def numbered(compressed: CompressedModule) -> CompressedModule:
             side.log2_step.fill_(-(key * 11 % 49) / 8)
     parameters = compressed.module.parameters()
     for key, (codec, parameter) in enumerate(zip(compressed.tensor_codecs(), parameters, strict=True)):
+        if isinstance(codec.entropy_model, ZeroInflatedGaussian):
+            _toss(codec.entropy_model.zero, key)
         symbols = _expected(codec, parameter, 1000 + key).view(-1)
         symbols[1::127] += (_noise(symbols[1::127], 2000 + key) * 400).round()
         # Powers of two: their products with a step are exact.
@@ -188,8 +192,18 @@ def numbered(compressed: CompressedModule) -> CompressedModule:
 
 def _expected(codec: torch.nn.Module, parameter: torch.Tensor, key: int) -> torch.Tensor:
     """Return symbols as the entropy model expects them: about two deviations around its means, or near zero."""
-    noise = _noise(parameter, key)
-    if not isinstance(codec.entropy_model, FactorizedGaussian):
+    noise, model = _noise(parameter, key), codec.entropy_model
+    pruned = isinstance(model, ZeroInflatedGaussian)
+    if not isinstance(model, FactorizedGaussian | ZeroInflatedGaussian):
         return (noise**9 * 9 + noise**301 * 150).round()
-    mean, log2_scale = codec.entropy_model.distribution(codec.quantizer.log2_step())
-    return (mean + log2_scale.exp2() * noise**3 * 3).round()
+    mean, log2_scale = (model.value if pruned else model).distribution(codec.quantizer.log2_step())
+    symbols = (mean + log2_scale.exp2() * noise**3 * 3).round()
+    return symbols * (_noise(parameter, 3000 + key) > 0.4) if pruned else symbols
+
+
+def _toss(coin: FactorizedGaussian, key: int) -> None:
+    """Make two coins of three as narrow as fitted ones, with either side likely; the third keeps any numbers."""
+    if key % 3:
+        log2_scale = -2 - key % 5 / 4
+        coin.log2_scale.value.fill_(log2_scale)
+        coin.mean.value.fill_((0.5 + (key % 4 - 1) / 32) / 2**log2_scale)

@@ -18,11 +18,29 @@ class Gaussian:
         self.tables, self.shape = side.tables, shape
         self.log2_scale, self.mean = (side.read() if kind == 1 else sum(side.dual_axis(shape)) for _ in range(2))
 
-    def symbols(self, stream, log2_step):
+    def distribution(self, log2_step):
         ratio = np.broadcast_to(self.log2_scale - log2_step, self.shape).flatten()
         mean = np.broadcast_to(self.mean, self.shape).flatten()
         means = [round(16 * m * self.tables.power(a)) for m, a in zip(mean, ratio, strict=True)]
-        return np.array(stream.call(means, [scale_index(a) for a in ratio]), dtype=object).reshape(self.shape)
+        return means, [scale_index(a) for a in ratio]
+
+    def symbols(self, stream, log2_step):
+        return np.array(stream.call(*self.distribution(log2_step)), dtype=object).reshape(self.shape)
+
+
+class ZeroInflated:
+    def __init__(self, side, shape):
+        self.shape = shape
+        self.zero, self.value = Gaussian(side, 1, shape), Gaussian(side, 2, shape)
+
+    def symbols(self, stream, log2_step):
+        flags = self.zero.symbols(stream, 0).flatten()
+        means, scales = self.value.distribution(log2_step)
+        kept = np.flatnonzero(flags == 0)
+        symbols = np.zeros(flags.size, dtype=object)
+        coded = stream.call([means[i] - 8 for i in kept], [scales[i] for i in kept])
+        symbols[kept] = [value if value < 0 else value + 1 for value in coded]
+        return symbols.reshape(self.shape)
 
 
 def groups(passes):
@@ -123,6 +141,13 @@ class Octree:
         return grid[t, channel, h, w] if inside and t < len(grid) and h < grid.shape[2] and w < grid.shape[3] else 0
 
 
+def entropy_model(side, kind, configuration, shape):
+    if kind == 5:
+        return ZeroInflated(side, shape)
+    grids = {3: Octree, 4: MaskedConv3d}
+    return grids[kind](side, configuration, shape) if kind in grids else Gaussian(side, kind, shape)
+
+
 def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the symbols of every parameter, and its values.
 
@@ -133,8 +158,7 @@ def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndar
     streams = {name: Stream(tables, payload) for name, payload in sections.items()}
     for shape, group, quantizer, block, model, configuration in parameters:
         log2_step, step = side.quantizer(quantizer, block, shape)
-        grids = {3: Octree, 4: MaskedConv3d}
-        coder = grids[model](side, configuration, shape) if model in grids else Gaussian(side, model, shape)
+        coder = entropy_model(side, model, configuration, shape)
         plans.append((group, coder, log2_step, np.asarray(step, dtype="<f4")))
     for group, coder, log2_step, step in plans:
         symbols = coder.symbols(streams[group], log2_step)

@@ -16,7 +16,13 @@ from tests.golden.hashes import names, path_of, symbols_of
 from tests.golden.recipes import FIRST, RECIPES
 
 PINNED_QUANTIZERS = {1: "TensorQuantizer", 2: "DualAxisQuantizer", 3: "BlockQuantizer"}
-PINNED_ENTROPY_MODELS = {1: "GaussianPrior", 2: "DualAxisGaussian", 3: "OctreeContext", 4: "MaskedConv3dContext"}
+PINNED_ENTROPY_MODELS = {
+    1: "GaussianPrior",
+    2: "DualAxisGaussian",
+    3: "OctreeContext",
+    4: "MaskedConv3dContext",
+    5: "ZeroInflatedGaussian",
+}
 PINNED_REPRESENTATIONS = {1: "NvrcLite", 2: "HiNerv"}
 
 
@@ -92,6 +98,11 @@ def test_every_stream_holds_escapes(name):
 def test_the_largest_symbols_are_there(name):
     symbols = torch.cat([tensor.flatten() for tensor in symbols_of(load(path_of(name)))])
     assert (symbols.min(), symbols.max()) == (-LIMIT, LIMIT)
+
+
+def test_zero_is_what_most_symbols_of_pruned_weights_are():
+    symbols = torch.cat([tensor.flatten() for tensor in symbols_of(load(path_of("zero_inflated")))])
+    assert 0.5 < float((symbols == 0).float().mean()) < 0.9
 
 
 def test_making_a_golden_file_does_not_replace_one(tmp_path, monkeypatch):

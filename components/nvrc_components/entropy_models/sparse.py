@@ -62,9 +62,9 @@ class ZeroInflatedGaussian(EntropyModel):
         self.zero.encode(zeros.float(), log2_step.new_zeros(()), encoder)
         mean, log2_scale = self._distribution(log2_step)
         kept = (~zeros).flatten().cpu().numpy()
-        values = symbol_integers(symbols - (symbols > 0).float())[kept]
+        values = symbol_integers(symbols)[kept]  # integers: a float of 2^24 or more less one is not exact
         shape = symbols.shape
-        encoder.encode(values, mean_integers(mean, shape)[kept], scale_indices(log2_scale, shape)[kept])
+        encoder.encode(values - (values > 0), mean_integers(mean, shape)[kept], scale_indices(log2_scale, shape)[kept])
 
     def decode(self, shape: torch.Size, log2_step: Tensor, decoder: SymbolDecoder) -> Tensor:
         """Return the symbols that `encode` appended."""

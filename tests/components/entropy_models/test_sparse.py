@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.entropy_models import ENTROPY_MODELS, DualAxisGaussian, ZeroInflatedGaussian
 from nvrc_components.fitting import Coded, fit
 from nvrc_components.side import sides_of
@@ -36,7 +37,7 @@ def test_symbols_round_trip_under_any_parameters(shape):
 
 
 def test_small_and_large_values_of_both_signs_survive():
-    symbols = torch.tensor([0.0, 1, -1, 2, -2, 0, 300, -300, 1 << 20, -(1 << 20)])
+    symbols = torch.tensor([0.0, 1, -1, 2, -2, 0, 300, -300, (1 << 24) + 2, -(1 << 24) - 2, LIMIT, -LIMIT])
     model = ZeroInflatedGaussian(symbols)
     assert torch.equal(decoded(model, symbols.shape, encoded(model, symbols)), symbols)
 
