@@ -45,10 +45,10 @@ def processors() -> dict[str, dict[str, str]]:
     }
 
 
-def fingerprint() -> str:
-    """Return what floating-point functions of NumPy and PyTorch give here, on which no symbol may rest."""
+def fingerprint(device: str = "cpu") -> str:
+    """Return what floating-point functions of NumPy and, on a device, PyTorch give, on which no symbol may rest."""
     x = np.linspace(0, 1, 10_001, dtype=np.float32)
-    y = torch.from_numpy(x)[:9999].view(99, 101)
+    y = torch.from_numpy(x)[:9999].view(99, 101).to(device)
     return f"{np.exp(x).astype(np.float64).sum().hex()} {float((y @ y.T.contiguous()).double().sum()).hex()}"
 
 

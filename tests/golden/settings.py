@@ -112,16 +112,14 @@ SETTINGS: Final[dict[str, Setting]] = {
     "two threads": partial(threads, 2),
     "no mkldnn": partial(torch.backends.mkldnn.flags, enabled=False),
     "float64": partial(default_dtype, torch.float64),
+    "bfloat16": partial(default_dtype, torch.bfloat16),
+    "float16": partial(default_dtype, torch.float16),
     "bfloat16 products": partial(matmul_precision, "medium"),
     "autocast": partial(torch.autocast, "cpu", dtype=torch.bfloat16),
     "inference mode": torch.inference_mode,
     "denormals as zero": denormals_as_zero,
     "blocks one at a time": partial(batches, lambda count: [[i] for i in range(count)]),
     "blocks in reverse": partial(batches, lambda count: [range(count)[::-1]]),
-}
-HALF: Final[dict[str, Setting]] = {
-    "bfloat16": partial(default_dtype, torch.bfloat16),
-    "float16": partial(default_dtype, torch.float16),
 }
 GPU: Final[dict[str, Setting]] = {
     "GPU": partial(tf32, False),

@@ -9,9 +9,9 @@ import torch
 from nvrc_components import load
 from nvrc_components.entropy_models.masked_conv_network import MaskedConv3dNetwork
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
-from tests.golden.hashes import found, names, of_file, of_tensors, path_of, pinned, symbols_of
+from tests.golden.hashes import found, names, of_file, path_of, pinned
 from tests.golden.processors import fingerprint, numpy_features, processors, run
-from tests.golden.settings import HALF, SETTINGS
+from tests.golden.settings import SETTINGS
 
 
 @pytest.mark.parametrize("name", names())
@@ -24,21 +24,6 @@ def test_a_file_is_the_committed_one(name):
 def test_symbols_parameters_and_the_file_written_again_are_pinned(name, setting):
     with SETTINGS[setting]():
         assert found(name) == pinned(name)
-
-
-@pytest.mark.parametrize("setting", HALF)
-@pytest.mark.parametrize("name", names())
-def test_symbols_are_pinned_under_a_default_of_half_precision(name, setting):
-    with HALF[setting]():
-        assert of_tensors(symbols_of(load(path_of(name))), "<i8") == pinned(name)["symbols"]
-
-
-@pytest.mark.parametrize("setting", HALF)
-@pytest.mark.xfail(strict=True, reason="the network takes the default type, which cannot hold the parameters")
-def test_parameters_are_pinned_under_a_default_of_half_precision(setting):
-    with HALF[setting]():
-        parameters = [of_tensors(load(path_of(name)).compressed.module.parameters(), "<f4") for name in names()]
-    assert parameters == [pinned(name)["parameters"] for name in names()]
 
 
 @pytest.mark.parametrize(("setting", "blocks"), [("one thread", 9), ("blocks one at a time", 1)])
