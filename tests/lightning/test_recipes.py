@@ -1,6 +1,7 @@
 """Every recipe that ships runs, alone and under its overlays, and is found wherever somebody stands."""
 
 from configparser import ConfigParser
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, Mask
 from nvrc_components.errors import InputError
 from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, TensorQuantizer
 from nvrc_components.representations.hinerv_presets import PRESETS
+from nvrc_components.video_format import ColourMatrix
 from nvrc_lightning.cli import main
+from nvrc_lightning.data.datamodule import VideoDataModule
+from nvrc_lightning.data.options import RawGeometry
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.recipes import find_recipe, shipped_recipes
@@ -88,6 +92,23 @@ def test_a_video_of_a_set_coded_as_yuv_at_a_published_point(tmp_path, monkeypatc
     assert result.scores.psnr_yuv611 > 5
 
 
+@pytest.mark.parametrize(
+    "overlay", sorted((FOLDER / "sets").rglob("*.yaml")), ids=lambda path: "-".join(path.parts[-2:])
+)
+def test_videos_of_sets_are_found_where_they_lie(overlay, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = yaml.safe_load(overlay.read_text())["data"]["init_args"]
+    place = Path(options["path"].format(sequence=options["sequence"]))
+    place.parent.mkdir()
+    place.write_bytes(bytes(3 * 192 * 128))  # two frames of 4:2:0
+    raw = {**options["raw"], "width": 192, "height": 128, "matrix": ColourMatrix[options["raw"]["matrix"]]}
+    module = VideoDataModule(options["path"], sequence=options["sequence"], raw=RawGeometry(**raw))
+    module.setup()
+    assert module.video.format.frames == 2
+    assert module.video.format.rate == Fraction(options["raw"]["rate"])
+    assert module.video.format.matrix == ColourMatrix.BT601
+
+
 def test_plain_side_information_costs_ten_bits_a_value(tmp_path):
     sizes = {}
     for folder, names in (("coded", ()), ("plain", ("ablations/v4",))):
@@ -113,6 +134,7 @@ CHANGES = {  # what an overlay changes in the printed configuration, and nothing
         "data.init_args.raw.width": 1920,
         "data.init_args.raw.height": 1080,
         "data.init_args.raw.rate": "30",
+        "data.init_args.raw.matrix": "BT601",
         "trainer.max_epochs": 780,
     },
 }
