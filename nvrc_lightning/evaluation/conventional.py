@@ -90,15 +90,11 @@ def encode_conventional(
 
 def _native(video: Video, codec: ConventionalCodec) -> Video:
     """The video in planes the encoder takes."""
-    fmt, taken = video.format, CODECS[codec.name].chroma
-    if fmt.bit_depth not in (8, 10):
-        raise InputError(f"{codec.name} codes 8 and 10 bits, the video has {fmt.bit_depth}; convert it first")
-    if fmt.chroma == Chroma.RGB:
-        limited = replace(fmt, chroma=Chroma.YUV420, colour_range=ColourRange.LIMITED)
-        return Video(limited, video.to_yuv420())
-    if fmt.chroma not in taken:
-        raise InputError(f"{codec.name} codes 4:2:0 only, the video is {fmt.chroma.name}; choose x264 or x265")
-    return video
+    codec.check(video.format)
+    if video.format.chroma != Chroma.RGB:
+        return video
+    limited = replace(video.format, chroma=Chroma.YUV420, colour_range=ColourRange.LIMITED)
+    return Video(limited, video.to_yuv420())
 
 
 def _encode(video: Video, codec: ConventionalCodec, path: Path) -> tuple[int, float]:
@@ -111,7 +107,7 @@ def _encode(video: Video, codec: ConventionalCodec, path: Path) -> tuple[int, fl
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = fmt.width, fmt.height, planar_pix_fmt(fmt)
         context.color_range, context.colorspace = RANGES[fmt.colour_range], SPACES[fmt.matrix]
-        context.thread_count, context.gop_size = codec.threads, _ONE_INTRA
+        context.thread_count, context.gop_size = codec.threads, codec.intra_period or _ONE_INTRA
         context.thread_type = "FRAME"  # slices, PyAV's default, cost x264 3 % of the bits
         for frame in (*_av_frames(video), None):
             for packet in stream.encode(frame):

@@ -3,6 +3,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from nvrc_components.errors import InputError
@@ -43,21 +44,25 @@ def test_a_better_quality_costs_more_and_looks_better(video, tmp_path):
     assert points[0].scores.psnr_yuv611 > points[1].scores.psnr_yuv611 + 5
 
 
-@pytest.mark.parametrize(("name", "preset"), [("x265", "fast"), ("svtav1", "10")])
+@pytest.mark.parametrize(("name", "preset"), [("x265", "fast"), ("svtav1", "10"), ("vp9", "5")])
 def test_the_other_encoders_code_it_too(video, tmp_path, name, preset):
     point = encode_conventional(video.trim(0, 8), ConventionalCodec(name, 32, preset), tmp_path / "out.mkv")
     assert point.scores.psnr_rgb > 28
     assert point.coded_bytes > 500
 
 
-def test_only_one_frame_is_intra(video, tmp_path):
-    import av
+PRESETS = {"x264": "veryfast", "x265": "fast", "svtav1": "10", "vp9": "5"}
 
-    encode_conventional(video, ConventionalCodec("x265", 34, "fast"), tmp_path / "out.mkv")
+
+@pytest.mark.parametrize("name", sorted(CODECS))
+@pytest.mark.parametrize(("period", "expected"), [(0, [0]), (8, [0, 8, 16, 24])])
+def test_intra_frames_are_where_they_were_asked_for(video, tmp_path, name, period, expected):
+    codec = ConventionalCodec(name, 34, PRESETS[name], intra_period=period)
+    encode_conventional(video, codec, tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:
-        kinds = [int(frame.pict_type) for frame in container.decode(video=0)]
-    assert kinds.count(1) == 1
-    assert len(kinds) == 32
+        intra = [index for index, frame in enumerate(container.decode(video=0)) if int(frame.pict_type) == 1]
+    assert intra == expected
+    assert codec.variant.endswith("intra every 8 frames" if period else "one intra frame")
 
 
 def test_rgb_and_ten_bit_sources(video, tmp_path):
@@ -74,7 +79,7 @@ def test_rgb_and_ten_bit_sources(video, tmp_path):
 
 
 def test_what_no_encoder_can_do_is_said_before_any_work(video, tmp_path):
-    with pytest.raises(InputError, match="codec vp8: not known; choose x264, x265, svtav1"):
+    with pytest.raises(InputError, match="codec vp8: not known; choose x264, x265, svtav1, vp9"):
         ConventionalCodec("vp8", 30)
     with pytest.raises(InputError, match=r"quality 52 is not in 0\.\.51"):
         ConventionalCodec("x264", 52)
@@ -95,6 +100,7 @@ def test_default_presets_are_the_slow_ones():
         "x264": "veryslow",
         "x265": "veryslow",
         "svtav1": "2",
+        "vp9": "0",
     }
 
 
