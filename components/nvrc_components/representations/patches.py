@@ -1,7 +1,8 @@
 """Which pixels to compute: the whole frame, or one patch of each sample with the surroundings it needs."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -14,13 +15,27 @@ HALO = 1  # a 3x3 depthwise convolution sees one pixel further on every side
 class Region:
     """One patch of equal size for each sample.
 
-    Shape: ``tops``, ``lefts`` (B,) int64, the first row and column of each patch inside the frame.
+    Attributes:
+        height: Rows of a patch.
+        width: Columns of a patch.
+        tops: First row of each patch inside the frame.
+        lefts: First column of each patch inside the frame.
+        multiple: The largest number of which all of these are multiples. With it the surroundings can be cut to what
+            is needed: patches that tile a frame begin alike in every stage.
+
+    Shape: ``tops``, ``lefts`` (B,) int64.
     """
 
     height: int
     width: int
     tops: Tensor
     lefts: Tensor
+    multiple: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once and here: within a compiled network it would be one more wait for the device.
+        multiple = math.gcd(self.height, self.width, *self.tops.tolist(), *self.lefts.tolist())
+        object.__setattr__(self, "multiple", multiple)
 
 
 class AxisPlan(NamedTuple):
@@ -31,7 +46,7 @@ class AxisPlan(NamedTuple):
 
     Shape: ``fetch`` (B, n) positions in the tensor that comes in; ``clamped`` (B, m) frame positions after
     upsampling and trimming, clamped into the frame; ``inside`` (B, m) 1.0 inside the frame and 0.0 outside.
-    ``trim`` is how many upsampled pixels at either end lack a neighbour and are dropped.
+    ``trim`` is how many upsampled pixels before these m are dropped: they lack a neighbour, or nothing needs them.
     """
 
     fetch: Tensor
@@ -59,21 +74,52 @@ class AxisPlans(NamedTuple):
     asked: Tensor
 
 
-def _low_needs(start: Tensor, count: int, depth: int, stride: int) -> tuple[Tensor, int]:
-    """The low-resolution span whose upsampling covers ``[start, start + count)`` and ``depth`` halos."""
-    trim = stride // 2
-    low = torch.div(start - depth * HALO - trim, stride, rounding_mode="floor")
-    return low, -(-(stride - 1 + count + 2 * (depth * HALO + trim)) // stride)
+class _Span(NamedTuple):
+    """What of one resolution is needed.
+
+    Shape: ``start`` (B,) first position of each sample, ``phase`` more than a multiple of ``multiple``.
+    """
+
+    start: Tensor
+    count: int
+    multiple: int
+    phase: int
+
+
+class _Step(NamedTuple):
+    """What one stage upsamples, and of the result the ``count`` pixels after the first ``trim``."""
+
+    low: _Span
+    trim: int
+    count: int
+
+
+def _step_to(span: _Span, depth: int, stride: int) -> _Step:
+    """The least low-resolution span whose upsampling covers a span with ``depth`` halos.
+
+    Where the samples' spans begin differently against the stride, it has room for all of them.
+    """
+    edge = stride // 2  # upsampled pixels that lack a neighbour at either end
+    count = span.count + 2 * depth * HALO
+    first = span.start - depth * HALO - edge
+    phase = (span.phase - depth * HALO - edge) % span.multiple
+    known = span.multiple % stride == 0
+    before = phase % stride if known else stride - 1
+    length = -(-(before + count + 2 * edge) // stride)
+    multiple = span.multiple // stride if known else 1
+    low = _Span(torch.div(first, stride, rounding_mode="floor"), length, multiple, phase // stride if known else 0)
+    return _Step(low, edge + before, count) if known else _Step(low, edge, stride * length - 2 * edge)
 
 
 def plan_axis(
-    starts: Tensor, count: int, sizes: Sequence[int], depths: Sequence[int], strides: Sequence[int]
+    starts: Tensor, count: int, multiple: int, sizes: Sequence[int], depths: Sequence[int], strides: Sequence[int]
 ) -> AxisPlans:
     """Plans one axis from the pixels asked back to the first stage's input.
 
     Args:
         starts: First pixel asked of each sample.
         count: Number of pixels asked.
+        multiple: A number of which all of ``starts`` are multiples.
         sizes: Frame size at the input of the first stage, then at the output of every stage.
         depths: Blocks of each stage.
         strides: Upsampling factor of each stage.
@@ -81,24 +127,23 @@ def plan_axis(
     Shape: ``starts`` (B,).
     """
     device = starts.device
-    spans: list[tuple[Tensor, int]] = [(starts, count)]
+    steps: list[_Step] = []
+    span = _Span(starts, count, multiple, 0)
     for depth, stride in zip(reversed(depths), reversed(strides), strict=True):
-        spans.insert(0, _low_needs(*spans[0], depth, stride))
-    low, length = spans[0]
-    base = (low[:, None] + torch.arange(length, device=device)).clamp(0, sizes[0] - 1)
-    fetch = torch.arange(length, device=device).expand_as(base)  # the stem computes just these positions
-    origin = low  # frame position of the first entry of the tensor that comes in
+        steps.insert(0, _step_to(span, depth, stride))
+        span = steps[0].low
+    base = (span.start[:, None] + torch.arange(span.count, device=device)).clamp(0, sizes[0] - 1)
+    fetch = torch.arange(span.count, device=device).expand_as(base)  # the stem computes just these positions
+    origin = span.start  # frame position of the first entry of the tensor that comes in
     plans = []
-    for i, (depth, stride) in enumerate(zip(depths, strides, strict=True)):
-        low, length = spans[i]
-        trim = stride // 2
+    for i, (step, depth, stride) in enumerate(zip(steps, depths, strides, strict=True)):
         if i > 0:
-            wanted = low[:, None] + torch.arange(length, device=device)
+            wanted = step.low.start[:, None] + torch.arange(step.low.count, device=device)
             fetch = wanted.clamp(0, sizes[i] - 1) - origin[:, None]
-        first = stride * low + trim
-        at = first[:, None] + torch.arange(stride * length - 2 * trim, device=device)
+        first = stride * step.low.start + step.trim
+        at = first[:, None] + torch.arange(step.count, device=device)
         clamped = at.clamp(0, sizes[i + 1] - 1)
-        plans.append(AxisPlan(fetch, clamped, (at == clamped).float(), trim))
+        plans.append(AxisPlan(fetch, clamped, (at == clamped).float(), step.trim))
         origin = first + depth * HALO
     return AxisPlans(base, plans, starts[:, None] - origin[:, None] + torch.arange(count, device=device))
 

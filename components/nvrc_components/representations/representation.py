@@ -123,7 +123,9 @@ class Representation(nn.Module):
         x = self.stem(frames, (rows.base, columns.base))
         for stage, *plan in zip(self.stages, rows.stages, columns.stages, strict=True):
             x = stage(x, frames, StagePlan(*plan))
-        return self._colours(take(x, rows.asked, columns.asked)).permute(0, 3, 1, 2)
+        if x.shape[1:3] != (region.height, region.width):
+            x = take(x, rows.asked, columns.asked)
+        return self._colours(x).permute(0, 3, 1, 2)
 
     def _colours(self, x: Tensor) -> Tensor:
         return torch.sigmoid(pointwise(x, self.head.weight, self.head.bias))
@@ -131,5 +133,6 @@ class Representation(nn.Module):
     def _plan(self, region: Region) -> tuple[AxisPlans, AxisPlans]:
         config = self.config
         heights, widths = zip(*config.sizes(), strict=True)
-        rows = plan_axis(region.tops, region.height, heights, config.depths, config.strides)
-        return rows, plan_axis(region.lefts, region.width, widths, config.depths, config.strides)
+        stages = config.depths, config.strides
+        rows = plan_axis(region.tops, region.height, region.multiple, heights, *stages)
+        return rows, plan_axis(region.lefts, region.width, region.multiple, widths, *stages)

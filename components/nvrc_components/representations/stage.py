@@ -80,9 +80,10 @@ class Stage(nn.Module):
             for block in self.blocks:
                 x = block(x)
             return x
-        rows, columns = plan.rows.trim, plan.columns.trim
         x = self._upsample(take(x, plan.rows.fetch, plan.columns.fetch), frames)
-        x = self._inject(x[:, rows : x.shape[1] - rows, columns : x.shape[2] - columns], frames, plan)
+        for axis, side in enumerate(plan, 1):
+            x = x.narrow(axis, side.trim, side.inside.shape[1])
+        x = self._inject(x, frames, plan)
         inside = (plan.rows.inside[:, :, None] * plan.columns.inside[:, None, :])[..., None].to(x.dtype)
         for i, block in enumerate(self.blocks):
             x = block(x * inside[:, i : inside.shape[1] - i, i : inside.shape[2] - i], padding=0)

@@ -96,13 +96,24 @@ def test_grids_halve_rounding_down_and_double_their_channels():
 @pytest.mark.parametrize("size", [(17, 13), (5, 40), (1, 1), (30, 30), (101, 77)])
 @pytest.mark.parametrize("slices", [3, 7])
 def test_a_patch_equals_the_crop_of_the_whole_frame_with_its_gradients(version, size, slices):
-    model = network(version, grid_slices=slices)
     bottom, right = 101 - size[0], 77 - size[1]
     tops = torch.tensor([0, 0, bottom, bottom, bottom // 2])
     lefts = torch.tensor([0, right, 0, right, right // 3])
+    assert_equal_to_crops(network(version, grid_slices=slices), Region(*size, tops, lefts))
+
+
+@BOTH
+@pytest.mark.parametrize("size", [(60, 60), (24, 48), (16, 40)])
+def test_so_do_patches_that_tile_the_frame(version, size):
+    height, width = size
+    tops, lefts = torch.tensor([0, 0, 1, 1, 2]) * height, torch.tensor([0, 2, 1, 2, 0]) * width
+    assert_equal_to_crops(network(version, height=3 * height, width=3 * width), Region(*size, tops, lefts))
+
+
+def assert_equal_to_crops(model, region):
+    """Pixels and gradients of five patches, each of its own frame."""
     frames = torch.tensor([3, 0, 6, 6, 1])
-    region = Region(*size, tops, lefts)
-    seed = torch.randn(5, 3, *size)
+    seed = torch.randn(5, 3, region.height, region.width)
     results = []
     for out in (model(frames, region), crops(model(frames), region)):
         grads = torch.autograd.grad((out * seed).sum(), list(model.parameters()))
