@@ -77,12 +77,11 @@ class Reference:
         Raises:
             KeyError, TypeError, ValueError: it is not that of a reference.
         """
-        raw, fmt = (
-            {name: _ENUMS[name][value] if name in _ENUMS else value for name, value in data[part].items()}
-            for part in ("raw", "format")
-        )
+        raw, fmt = (_with_enums(data[part]) for part in ("raw", "format"))
         fmt["rate"] = Fraction(fmt["rate"])
-        return cls(**data | {"raw": RawGeometry(**raw), "format": VideoFormat(**fmt)})
+        names = ("video", "path", "frames", "sha256")
+        own = {name: str(data[name]) for name in names}
+        return cls(**own, raw=RawGeometry(**raw), format=VideoFormat(**fmt))
 
 
 def open_reference(
@@ -96,7 +95,8 @@ def open_reference(
     video = read_named_video(path, Selection.parse(frames), raw)
     place = Path(path).expanduser()
     kept = path if path in PACKAGED else Path(os.path.relpath(place.absolute(), Path(folder).absolute())).as_posix()
-    name = place.name if frames == ":" else f"{place.name} {frames}"
+    name = f"{place.parent.name}/{place.name}" if any(mark in place.name for mark in "*?[") else place.name
+    name = name if frames == ":" else f"{name} {frames}"
     return Reference(name, kept, frames, raw, video.format, _digest(video)), video
 
 
@@ -123,6 +123,11 @@ def read_references(folder: str | Path) -> dict[str, Reference]:
     files = (path for path in (Path(folder) / REFERENCES).glob("*.json") if not path.name.startswith("."))
     found = sorted(map(_read, files), key=lambda reference: reference.video)
     return {reference.video: reference for reference in found}
+
+
+def _with_enums(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with members of enumerations for their names."""
+    return {name: _ENUMS[name][value] if name in _ENUMS else value for name, value in data.items()}
 
 
 def _path(video: str, folder: str | Path) -> Path:
