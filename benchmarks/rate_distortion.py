@@ -1,6 +1,8 @@
 """Rate-distortion of a recipe: one fit for each lambda, every figure of the written file and its decoded frames.
 
 python benchmarks/rate_distortion.py --video small_bunny_480x272_64f.mkv --lambdas 2 8 32 128 --epochs 50 --out rd.csv
+
+Any other option is one of `nvrc fit`, such as --config=budget/short or --model.network.size=xs.
 """
 
 import argparse
@@ -49,9 +51,8 @@ def main() -> None:
     parser.add_argument("--recipe", default="nvrc_lite")
     parser.add_argument("--lambdas", type=float, nargs="+", required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--options", nargs="*", default=[], help="more options of nvrc fit")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder, options.out.open("w", newline="") as table:
         writer: csv.DictWriter[str] | None = None
@@ -63,7 +64,7 @@ def main() -> None:
                 recipe=options.recipe,
                 lmbda=lmbda,
                 epochs=options.epochs,
-                options=tuple(options.options),
+                options=tuple(more),
             )
             line = row(result, options.recipe, lmbda, options.epochs)
             writer = writer or csv.DictWriter(table, fieldnames=list(line))
