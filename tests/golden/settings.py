@@ -1,7 +1,7 @@
 """Settings of a process under which bytes must mean the same, each a context manager.
 
-Golden files are decoded and encoded under all of them, on all `processors`, by the tests here, and ten million
-symbols of each entropy model by benchmarks/reproducibility.py.
+Golden files are decoded and encoded under all of them by the tests here, and under two of them on all `processors`;
+a fitted file under all of them on all processors by benchmarks/reproducibility.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
