@@ -81,17 +81,17 @@ class _Span(NamedTuple):
     """
 
     start: Tensor
-    count: int
+    size: int
     multiple: int
     phase: int
 
 
 class _Step(NamedTuple):
-    """What one stage upsamples, and of the result the ``count`` pixels after the first ``trim``."""
+    """What one stage upsamples, and of the result the ``size`` pixels after the first ``trim``."""
 
     low: _Span
     trim: int
-    count: int
+    size: int
 
 
 def _step_to(span: _Span, depth: int, stride: int) -> _Step:
@@ -100,15 +100,15 @@ def _step_to(span: _Span, depth: int, stride: int) -> _Step:
     Where the samples' spans begin differently against the stride, it has room for all of them.
     """
     edge = stride // 2  # upsampled pixels that lack a neighbour at either end
-    count = span.count + 2 * depth * HALO
+    size = span.size + 2 * depth * HALO
     first = span.start - depth * HALO - edge
     phase = (span.phase - depth * HALO - edge) % span.multiple
     known = span.multiple % stride == 0
     before = phase % stride if known else stride - 1
-    length = -(-(before + count + 2 * edge) // stride)
+    length = -(-(before + size + 2 * edge) // stride)
     multiple = span.multiple // stride if known else 1
     low = _Span(torch.div(first, stride, rounding_mode="floor"), length, multiple, phase // stride if known else 0)
-    return _Step(low, edge + before, count) if known else _Step(low, edge, stride * length - 2 * edge)
+    return _Step(low, edge + before, size) if known else _Step(low, edge, stride * length - 2 * edge)
 
 
 def plan_axis(
@@ -132,16 +132,16 @@ def plan_axis(
     for depth, stride in zip(reversed(depths), reversed(strides), strict=True):
         steps.insert(0, _step_to(span, depth, stride))
         span = steps[0].low
-    base = (span.start[:, None] + torch.arange(span.count, device=device)).clamp(0, sizes[0] - 1)
-    fetch = torch.arange(span.count, device=device).expand_as(base)  # the stem computes just these positions
+    base = (span.start[:, None] + torch.arange(span.size, device=device)).clamp(0, sizes[0] - 1)
+    fetch = torch.arange(span.size, device=device).expand_as(base)  # the stem computes just these positions
     origin = span.start  # frame position of the first entry of the tensor that comes in
     plans = []
     for i, (step, depth, stride) in enumerate(zip(steps, depths, strides, strict=True)):
         if i > 0:
-            wanted = step.low.start[:, None] + torch.arange(step.low.count, device=device)
+            wanted = step.low.start[:, None] + torch.arange(step.low.size, device=device)
             fetch = wanted.clamp(0, sizes[i] - 1) - origin[:, None]
         first = stride * step.low.start + step.trim
-        at = first[:, None] + torch.arange(step.count, device=device)
+        at = first[:, None] + torch.arange(step.size, device=device)
         clamped = at.clamp(0, sizes[i + 1] - 1)
         plans.append(AxisPlan(fetch, clamped, (at == clamped).float(), step.trim))
         origin = first + depth * HALO
