@@ -1,0 +1,80 @@
+"""What the rate-distortion plots draw: curves of the bench and published ones, in the same terms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nvrc_lightning.evaluation.anchors import PublishedPoint
+from nvrc_lightning.evaluation.report.curves import Curve
+from nvrc_lightning.evaluation.report.looks import Look, anchor_look
+from nvrc_lightning.evaluation.report.measures import MEASURES
+
+__all__ = ["Dot", "Line", "lines_of"]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One point of a plot.
+
+    Args:
+        setting: where on the curve; empty where it is not known.
+        bpp: bits per pixel.
+        size: of the file in bytes; None where only the rate was published.
+        scores: by measure; NaN where there is none.
+        source: where it was published; empty for one of the bench.
+    """
+
+    setting: str
+    bpp: float
+    size: int | None
+    scores: Mapping[str, float]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of the plots: its label, how it is drawn, and its points by video, from low to high rate."""
+
+    label: str
+    own: bool
+    look: Look
+    dots: Mapping[str, tuple[Dot, ...]]
+
+
+def lines_of(curves: Sequence[Curve], published: Mapping[str, Sequence[PublishedPoint]]) -> tuple[Line, ...]:
+    """The curves of the bench, then what others published of its videos."""
+    names = sorted({(point.codec, point.variant) for points in published.values() for point in points})
+    anchors = [
+        Line(f"{', '.join(filter(None, name))} (published)", False, anchor_look(number), _published(published, name))
+        for number, name in enumerate(names)
+    ]
+    return (*map(_measured, curves), *anchors)
+
+
+def _measured(curve: Curve) -> Line:
+    """A curve of the bench."""
+    dots = {
+        video: tuple(
+            Dot(
+                point.setting,
+                point.result.rate.bpp,
+                point.result.rate.file_bytes,
+                {measure.name: measure.of(point.result.scores) for measure in MEASURES},
+            )
+            for point in points
+        )
+        for video, points in curve.points.items()
+    }
+    return Line(curve.label, curve.own, curve.look, dots)
+
+
+def _published(published: Mapping[str, Sequence[PublishedPoint]], name: tuple[str, str]) -> dict[str, tuple[Dot, ...]]:
+    """The points of one published codec on each video that has any."""
+    chosen = {
+        video: tuple(
+            Dot(point.setting, point.bpp, None, {m.name: getattr(point, m.name) for m in MEASURES}, point.source)
+            for point in points
+            if (point.codec, point.variant) == name
+        )
+        for video, points in published.items()
+    }
+    return {video: dots for video, dots in chosen.items() if dots}
