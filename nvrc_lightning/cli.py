@@ -27,6 +27,9 @@ COMMANDS: Final = {
     "encode": Command("compress a video into a .nvrc file", "nvrc_lightning.commands"),
     "decode": Command("turn a .nvrc file back into a video", "nvrc_lightning.commands"),
     "info": Command("show what a .nvrc file holds and what it costs", "nvrc_lightning.commands"),
+    "bench": Command(
+        "compare codecs and recipes by their rate-distortion curves", "nvrc_lightning.evaluation.bench_command"
+    ),
     "fit": Command("train with a recipe, write and check the file, keep the run's folder", "nvrc_lightning.training"),
     "validate": Command("score a checkpoint's frames", "nvrc_lightning.training"),
     "test": Command("score a checkpoint's frames, as a test", "nvrc_lightning.training"),

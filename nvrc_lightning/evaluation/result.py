@@ -23,7 +23,8 @@ class Rate:
     """What the file costs.
 
     Args:
-        file_bytes: size of the written file, as the system reports it.
+        file_bytes: size of the written file, as the system reports it; of a conventional codec in a container, of the
+            coded video in it.
         pixels: frames times height times width of the source.
         estimated_bytes: what the trained model predicted for all parameters, and the header and framing that no
             parameter changes; None where nothing was predicted.

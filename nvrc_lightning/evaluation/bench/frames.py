@@ -1,6 +1,6 @@
 """The pictures of a point: its coded file through the decoder that scored it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from nvrc_components.functional.color import planes_to_rgb
 from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.data.container import open_container
 from nvrc_lightning.evaluation.bench.point import Point
+from nvrc_lightning.evaluation.bench.reference import read_references
 from nvrc_lightning.evaluation.metrics import Decoded
+from nvrc_lightning.evaluation.vvenc import decode_vvc
 
 __all__ = ["frames_of", "walk_stream"]
 
@@ -39,19 +41,24 @@ def frames_of(point: Point, folder: str | Path, indices: Sequence[int]) -> Tenso
     if outside := [index for index in indices if not 0 <= index < count]:
         raise InputError(f"{point.video}: frame {outside[0]} is outside its frames 0:{count}")
     wanted = sorted(set(indices))
-    walk = walk_stream(Path(folder) / point.stream, wanted)
+    walk = walk_stream(point, folder, wanted)
     pictures = {index: _rgb(*frame) for index, frame in zip(wanted, walk, strict=True)}
     return torch.cat([pictures[index] for index in indices])
 
 
-def walk_stream(path: Path, indices: Sequence[int]) -> Iterator[tuple[Decoded, VideoFormat]]:
-    """Decode frames of these ascending numbers one by one, as they lie in the file: each with what it means.
+def walk_stream(point: Point, folder: str | Path, indices: Sequence[int]) -> Iterator[tuple[Decoded, VideoFormat]]:
+    """Decode frames of these ascending numbers one by one, as they lie in a point's file: each with what it means.
 
     Raises:
         InputError: the file cannot be read.
         BitstreamError: a `.nvrc` file is damaged.
     """
-    return (_walk_nvrc if path.suffix == ".nvrc" else _walk_container)(path, indices)
+    path = Path(folder) / point.stream
+    if path.suffix == ".nvrc":
+        return _walk_nvrc(path, indices)
+    if path.suffix == ".266":  # says neither matrix nor range
+        return _pick(decode_vvc(path, read_references(folder)[point.video].format), indices)
+    return _pick(_walk_container(path), indices)
 
 
 def _walk_nvrc(path: Path, indices: Sequence[int]) -> Iterator[tuple[Decoded, VideoFormat]]:
@@ -60,13 +67,18 @@ def _walk_nvrc(path: Path, indices: Sequence[int]) -> Iterator[tuple[Decoded, Vi
         yield next(file.frames(index, index + 1)), file.format
 
 
-def _walk_container(path: Path, indices: Sequence[int]) -> Iterator[tuple[Decoded, VideoFormat]]:
-    source, position = open_container(path), 0
-    frames = source.walk(0)
-    for index in indices:
-        first, second, third = next(islice(frames, index - position, None))
-        position = index + 1
+def _walk_container(path: Path) -> Iterator[tuple[Decoded, VideoFormat]]:
+    source = open_container(path)
+    for first, second, third in source.walk(0):
         yield (first[None], second[None], third[None]), source.frame_format
+
+
+def _pick(
+    frames: Iterable[tuple[Decoded, VideoFormat]], indices: Sequence[int]
+) -> Iterator[tuple[Decoded, VideoFormat]]:
+    """The frames of these ascending numbers, and no decoding after the last of them."""
+    wanted, last = set(indices), max(indices, default=-1)
+    return (frame for index, frame in enumerate(islice(frames, last + 1)) if index in wanted)
 
 
 def _rgb(frame: Decoded, fmt: VideoFormat) -> Tensor:
