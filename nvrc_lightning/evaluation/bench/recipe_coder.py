@@ -47,7 +47,7 @@ class RecipeCoder:
         """What it is told apart from lambda."""
         given = (
             *self._names[1:],
-            f"{self.epochs} epochs" if self.epochs else "",
+            f"{self.epochs} epoch{'s' * (self.epochs > 1)}" if self.epochs else "",
             f"size {self.size}" if self.size else "",
             f"seed {self.seed}" if self.seed >= 0 else "",
             *(word.lstrip("-") for word in self.options),

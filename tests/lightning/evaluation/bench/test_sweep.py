@@ -69,7 +69,7 @@ def test_points_are_of_the_files_that_lie_there(swept):
         assert point.result.cost.peak_memory_mib > 100
         assert "counted bytes" in point.settings
     assert points[0].result.run.seed == 0
-    assert points[0].variant == "1 epochs, size xxs, model.network.size=xxs"
+    assert points[0].variant == "1 epoch, size xxs, model.network.size=xxs"
     assert points[-1].variant == "veryfast, one intra frame"
     assert "crf=24" in points[-1].settings["options"]
 
