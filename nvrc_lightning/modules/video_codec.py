@@ -19,11 +19,13 @@ from nvrc_components.errors import InputError
 from nvrc_components.functional.color import upsample_chroma, yuv_to_rgb
 from nvrc_components.quantizers import StraightThrough
 from nvrc_components.representations.patches import Region
+from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.modules.losses import YuvDistortion
 from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.options import LearningRates
+from nvrc_lightning.modules.rendering import crops, render_patches
 
 
 class VideoCodec(lightning.LightningModule):
@@ -113,9 +115,15 @@ class VideoCodec(lightning.LightningModule):
         module = self.compressed.module
         parameters = self.compressed.quantized(module.windows(frames))  # type: ignore[operator]
         # What is no training step computes as a decoder does.
-        call = self._call if self.compressed.training else functional_call
-        pictures: Tensor = call(module, parameters, (frames, region))
-        return pictures
+        function = self._call if self.compressed.training else functional_call
+
+        def call(frames: Tensor, region: Region | None) -> Tensor:
+            pictures: Tensor = function(module, parameters, (frames, region))
+            return pictures
+
+        if region is None or not isinstance(module, Representation):
+            return call(frames, region)
+        return render_patches(call, module, frames, region)
 
     def training_step(self, batch: Tensor) -> Tensor:
         """Return lambda D, and the weighted R with it where no callback takes rate steps."""
@@ -134,7 +142,7 @@ class VideoCodec(lightning.LightningModule):
         whole = (height, width) == (self.format.height, self.format.width)
         region = None if whole else Region(height, width, tops, lefts)
         prediction = self(frames, region)
-        target = self.source[frames] if whole else _crops(self.source, batch, height, width)
+        target = self.source[frames] if whole else crops(self.source, batch, height, width)
         target = target.float() / self.format.peak  # whatever autocast gave the prediction: halves cannot hold codes
         self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
         distortion: Tensor = self.distortion(prediction, target)
@@ -238,8 +246,3 @@ def training_frames(video: Video, colour: CodedColour) -> Tensor:
         for plane, size in zip(video.planes, fmt.plane_sizes, strict=True)
     ]
     return torch.stack(planes, 1)
-
-
-def _crops(source: Tensor, batch: Tensor, height: int, width: int) -> Tensor:
-    patches = [source[t, :, y : y + height, x : x + width] for t, y, x in batch.tolist()]
-    return torch.stack(patches)

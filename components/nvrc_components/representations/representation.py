@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nvrc_components.representations.grids import TemporalGrid
-from nvrc_components.representations.patches import AxisPlans, Region, StagePlan, plan_axis, take
+from nvrc_components.representations.patches import HALO, AxisPlans, Region, StagePlan, plan_axis, take
 from nvrc_components.representations.pointwise import pointwise
 from nvrc_components.representations.stage import Stage
 
@@ -126,6 +126,22 @@ class Representation(nn.Module):
         if x.shape[1:3] != (region.height, region.width):
             x = take(x, rows.asked, columns.asked)
         return self._colours(x).permute(0, 3, 1, 2)
+
+    def patch_cost(self, region: Region) -> float:
+        """What one patch of a region takes, surroundings included, as a part of what a whole frame takes.
+
+        Counted are the multiplications of the blocks, which outweigh all else.
+        """
+        rows, columns = self._plan(region)
+        patch = whole = 0
+        for stage, *plans in zip(self.stages, rows.stages, columns.stages, strict=True):
+            assert isinstance(stage, Stage)
+            tall, wide = (plan.inside.shape[1] for plan in plans)
+            for margin, block in enumerate(stage.blocks, 1):
+                each = sum(weight.numel() for weight in block.parameters())
+                patch += each * (tall - 2 * HALO * margin) * (wide - 2 * HALO * margin)
+                whole += each * stage.size[0] * stage.size[1]
+        return patch / whole
 
     def _colours(self, x: Tensor) -> Tensor:
         return torch.sigmoid(pointwise(x, self.head.weight, self.head.bias))
