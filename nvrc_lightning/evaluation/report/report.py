@@ -22,7 +22,7 @@ from nvrc_lightning.evaluation.report.pictures import data_uri
 from nvrc_lightning.evaluation.report.rates import plot_data, rates_section
 from nvrc_lightning.evaluation.report.reader import BenchReader
 from nvrc_lightning.evaluation.report.settings import runs_section, settings_section
-from nvrc_lightning.evaluation.report.static_plots import draw, to_svg, write_pictures
+from nvrc_lightning.evaluation.report.static_plots import draw, write_pictures
 from nvrc_lightning.evaluation.report.times import times_section
 
 __all__ = ["PLOTS", "REPORT", "write_report"]
@@ -95,9 +95,8 @@ def _pictures(folder: Path, videos: Sequence[str], lines: Sequence[Line]) -> dic
     (folder / PLOTS).mkdir(exist_ok=True)
     pictures = {}
     for number, video in enumerate(videos):
-        figure = draw(video, lines)
-        write_pictures(figure, folder / PLOTS / f"rate_distortion_{number + 1}")
-        pictures[video] = data_uri("svg+xml", to_svg(figure))
+        svg = write_pictures(draw(video, lines), folder / PLOTS / f"rate_distortion_{number + 1}")
+        pictures[video] = data_uri("svg+xml", svg)
     return pictures
 
 

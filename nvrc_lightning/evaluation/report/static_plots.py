@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "to_svg", "write_pictures"]
+__all__ = ["draw", "write_pictures"]
 
 _SIZE = (7.1, 5.6)  # inches: an A4 page between its margins
 _STYLE = {
@@ -112,19 +112,18 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [float(f"{step * at:.6g}") for at in range(first, first + 4) if step * at <= 10**high]
 
 
-def to_svg(figure: "Figure") -> bytes:
-    """The figure as SVG with its letters as outlines, so that it looks the same everywhere."""
-    return _save(figure, format="svg", metadata={"Date": None})
+def write_pictures(figure: "Figure", path: Path) -> bytes:
+    """Write the figure as SVG and as PNG of 200 dpi; the path's suffix is added.
 
-
-def write_pictures(figure: "Figure", path: Path) -> None:
-    """Write the figure as SVG and as PNG of 200 dpi; the path's suffix is added."""
-    for suffix, content in (
-        (".svg", to_svg(figure)),
-        (".png", _save(figure, format="png", dpi=200, metadata={"Software": None})),
-    ):
+    Returns:
+        The SVG, with its letters as outlines, so that it looks the same everywhere.
+    """
+    svg = _save(figure, format="svg", metadata={"Date": None})
+    png = _save(figure, format="png", dpi=200, metadata={"Software": None})
+    for suffix, content in ((".svg", svg), (".png", png)):
         with atomic_path(path.with_name(path.name + suffix), force=True) as temporary:
             temporary.write_bytes(content)
+    return svg
 
 
 def _save(figure: "Figure", **options: Any) -> bytes:
