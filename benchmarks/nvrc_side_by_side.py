@@ -1,0 +1,180 @@
+"""NVRC's training steps and parameter coding beside the official code's, on the same clip, network and patches.
+
+python benchmarks/nvrc_side_by_side.py --compiled --video peer_bunny_480x288_32f.mkv --out nvrc_side_by_side.md
+
+The network has channels 96, 48, 24, 12, a base grid of 16x12x20x2 and three coarser ones, and local grids from 4
+channels on: 1.97 GMAC a frame of 480x288. Seconds are CPU time of one thread, medians with the least in brackets. A
+step is all of one: quantising, rendering, loss, backward, clipping, Adam. GMAC are three times those of rendering.
+The official code's figures were measured on the same kind of machine, some of them twice. Patches of one frame are
+cut from the whole frame here, which is the same and less work; patches of any frames, as training draws them, are
+each rendered with their surroundings. Coded grids and weights hold rounded Gaussians of deviation 2.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from training_steps import Batch, Trainee, cpu_seconds, patches, tiles, top_operators, whole
+
+from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
+from nvrc_components.representations.hinerv import hinerv_config
+from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.evaluation.provenance import Machine, git_commit
+from nvrc_lightning.host_memory import keep_freed_memory
+
+SIDE = 96
+
+
+class Line(NamedTuple):
+    """A step that is timed.
+
+    Attributes:
+        name: what it is.
+        official: the official code's CPU seconds, least and greatest; none if there are none.
+        factor: how many times less than the greatest it is to take; 0 for no target.
+        macs: multiply-accumulates of both passes, in units of 1e9.
+        step: what is timed.
+    """
+
+    name: str
+    official: tuple[float, ...]
+    factor: float
+    macs: float
+    step: Callable[[], object]
+
+
+def steps(trainee: Trainee, video: Tensor) -> list[Line]:
+    """Return the training steps; patches are those of one frame, then as training draws them.
+
+    Shape: `video` (T, 3, H, W) in [0, 1].
+    """
+    count, _, height, width = video.shape
+    tops, lefts = tiles(height, width, SIDE)
+    same = patches(torch.full_like(tops, count // 2), tops, lefts, SIDE, video)
+    order = torch.randperm(count * len(tops), generator=torch.Generator().manual_seed(0))[: len(tops)]
+    places = order % len(tops)
+    drawn = patches(order // len(tops), tops[places], lefts[places], SIDE, video)
+    batches: dict[str, tuple[Batch, tuple[float, ...]]] = {
+        "distortion step, whole frame": (whole(count // 2, video), (0.88, 1.06)),
+        f"distortion step, {len(tops)} patches of {SIDE}x{SIDE} of a frame": (same, (1.25, 1.25)),
+        f"distortion step, {len(tops)} patches of {SIDE}x{SIDE} of any frames": (drawn, ()),
+    }
+    lines = [
+        Line(name, official, 3, 3 * trainee.operations(batch) / 1e9, partial(trainee.distortion_step, batch))
+        for name, (batch, official) in batches.items()
+    ]
+    return [*lines, Line("rate step", (0.42, 0.50), 0, 0.0, trainee.rate_step)]
+
+
+def step_rows(lines: Sequence[Line], repeats: int) -> Iterator[list[str]]:
+    """Time steps and yield their rows of the table."""
+    for line in lines:
+        median, least = cpu_seconds(line.step, repeats)
+        official = " to ".join(f"{value:.2f}" for value in sorted(set(line.official)))
+        ratio = " to ".join(f"{value / median:.1f}" for value in sorted(set(line.official)))
+        target = ""
+        if line.factor and line.official:
+            most = max(line.official) / line.factor
+            target = f"at most {most:.2f}: {'met' if median <= most else 'missed'}"
+        work = [f"{line.macs:.2f}", f"{2 * line.macs / median:.0f}"] if line.macs else ["", ""]
+        yield [line.name, f"{median:.3f} ({least:.3f})", official, ratio, target, *work]
+
+
+@torch.no_grad()
+def coding_rows(trainee: Trainee) -> Iterator[list[str]]:
+    """Time the coding of the grids and of the weights, check it, and yield the rows of the table.
+
+    Raises:
+        AssertionError: decoded symbols differ from those encoded.
+    """
+    official = {"grids": ("220", "159", 1000), "weights": ("2.2 M", "1.4 M", 0)}
+    codecs = list(zip(trainee.network.parameters(), trainee.model.tensor_codecs(), strict=True))
+    for group, (encoded, decoded, factor) in official.items():
+        items = [
+            (codec.entropy_model, torch.randn(tensor.shape).mul(2).round(), codec.quantizer.log2_step())
+            for tensor, codec in codecs
+            if codec.group == group
+        ]
+        count, encoder = sum(symbols.numel() for _, symbols, _ in items), SymbolEncoder()
+        start = time.process_time()
+        for model, symbols, log2_step in items:
+            model.encode(symbols, log2_step, encoder)
+        stream, middle = encoder.to_bytes(), time.process_time()
+        decoder = SymbolDecoder(stream, group)
+        results = [model.decode(symbols.shape, log2_step, decoder) for model, symbols, log2_step in items]
+        times = middle - start, time.process_time() - middle
+        if not all(torch.equal(result, item[1]) for result, item in zip(results, items, strict=True)):
+            raise AssertionError(f"{group}: decoded symbols differ from those encoded")
+        for name, seconds, theirs in zip(("encode", "decode"), times, (encoded, decoded), strict=True):
+            least = factor * float(theirs) if factor else 0.0
+            speed = count / seconds
+            target = f"at least {least:,.0f}: {'met' if speed >= least else 'missed'}" if least else ""
+            yield [f"{group}, {name}", f"{count:,}", f"{seconds:.3f}", f"{speed:,.0f}", theirs, target]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table."""
+    return ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
+
+
+def main() -> None:
+    """Measure everything and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--compiled", action="store_true", help="compiled steps as well; minutes more")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    video = read_video(options.video)
+    fmt = video.format
+    config = replace(hinerv_config("w96", fmt.frames, fmt.height, fmt.width), grid_slices=16)
+    pixels = video.rgb().float() / fmt.peak
+    trainee = Trainee(config)
+    lines = steps(trainee, pixels)
+    rows = list(step_rows(lines, options.repeats))
+    variants = {"bf16": Trainee(config, half=True)}
+    if options.compiled:
+        variants["compiled"] = Trainee(config, compiled=True)
+    for name, variant in variants.items():
+        chosen = [line._replace(name=f"{line.name}, {name}", official=()) for line in steps(variant, pixels)[:3]]
+        rows += step_rows(chosen, options.repeats)
+    coding = list(coding_rows(trainee))
+    shares = [top_operators(line.step, 4, 10) for line in (lines[0], lines[2])]
+    machine = Machine.describe()
+    text = [
+        "# NVRC's training steps and parameter coding, beside the official code's",
+        "",
+        *("    " * part.startswith("python ") + part for part in (__doc__ or "").strip().splitlines()),
+        "",
+        f"{machine.cpu}; torch {torch.__version__}; commit {(git_commit() or 'unknown')[:12]}.",
+        "",
+        "## Training",
+        "",
+        *table(["what", "CPU s", "official", "times less", "target", "GMAC", "GFLOP/s"], rows),
+        "",
+        "## Parameter coding",
+        "",
+        *table(["what", "symbols", "CPU s", "symbols/s", "official", "target"], coding),
+        "",
+        "## Where a distortion step's time goes",
+        "",
+        *table(
+            ["whole frame", "share", "patches of any frames", "share"],
+            [[a, f"{x:.1%}", b, f"{y:.1%}"] for (a, x), (b, y) in zip(*shares, strict=True)],
+        ),
+        "",
+    ]
+    options.out.write_text("\n".join(text), encoding="utf-8")
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()
