@@ -31,13 +31,16 @@ class SideTensor(nn.Module):
     """A small tensor on the 1/64 lattice with a learned step and a Gaussian fitted to its own symbols.
 
     Shape: any; one element is stored as a plain integer without psi. `limit` is a power of two that clamps the values.
+    `pace`, a power of two, is how much of an optimiser's step the values take: little where many of them add up, for
+    Adam moves all by as much. The parameter is in multiples of it; the file does not know of it.
     """
 
-    def __init__(self, initial: Tensor, *, step: float = 0.125, limit: float = 16.0) -> None:
+    def __init__(self, initial: Tensor, *, step: float = 0.125, limit: float = 16.0, pace: float = 1.0) -> None:
         super().__init__()
         self.limit = limit
+        self.pace = pace
         self.plain = False
-        self.value = nn.Parameter(initial.detach().clone().float())
+        self.value = nn.Parameter(initial.detach().float() / pace)
         self.log2_step = nn.Parameter(torch.tensor(step).float().log2(), requires_grad=initial.numel() > 1)
 
     def forward(self) -> Tensor:
@@ -45,7 +48,7 @@ class SideTensor(nn.Module):
         shared: Tensor | None = self.__dict__.get("shared")
         if shared is not None:
             return shared
-        symbols, step = _quantize(self.value, self.log2_step, self.limit)
+        symbols, step = _quantize(self.value * self.pace, self.log2_step, self.limit)
         return symbols * step
 
     def make_plain(self) -> None:
@@ -78,7 +81,7 @@ class SideTensor(nn.Module):
                 "a quantiser's or entropy model's parameter is not finite: "
                 "training has diverged, lower its learning rate or go back to an earlier checkpoint"
             )
-        symbols, _ = _quantize(self.value.detach(), self.log2_step.detach(), self.limit)
+        symbols, _ = _quantize(self.value.detach() * self.pace, self.log2_step.detach(), self.limit)
         integers = symbols.flatten().cpu().numpy().astype(np.int64)
         if integers.size == 1:
             psi.svarint(int(integers[0]))
@@ -105,7 +108,7 @@ class SideTensor(nn.Module):
             scale = psi.uvarint("side scale", 0, lattice.SCALES - 1)
             symbols = decoder.decode(np.full(count, mean), np.full(count, scale))
         values = torch.from_numpy(symbols.astype(np.float32)).to(self.value.device)
-        self.value.copy_((values * _step(self.log2_step)).view_as(self.value))
+        self.value.copy_((values * _step(self.log2_step) / self.pace).view_as(self.value))
 
 
 def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:
@@ -127,8 +130,9 @@ def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
     flat = torch.cat([side.value.flatten() for side in sides])
     counts = counts.to(flat.device)
     limits = flat.new_tensor([side.limit for side in sides]).repeat_interleave(counts)
+    paces = flat.new_tensor([side.pace / side.limit for side in sides]).repeat_interleave(counts)
     log2_steps = torch.stack([side.log2_step for side in sides]).repeat_interleave(counts)
-    symbols, steps = _quantize(flat / limits, log2_steps, 1.0, limits)
+    symbols, steps = _quantize(flat * paces, log2_steps, 1.0, limits)
     for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):
         side.__dict__["shared"] = part.view(side.value.shape)
     try:

@@ -36,6 +36,7 @@ def several(seed=0):
     sides = [SideTensor(torch.randn(n, generator=generator) * 3) for n in (1, 2, 7, 300, 1)]
     sides.append(SideTensor(torch.randn(40, generator=generator) * 9, limit=4.0, step=0.0625))
     sides.append(SideTensor(torch.randn(3, 5, generator=generator), step=1 / 64))
+    sides.append(SideTensor(torch.randn(50, generator=generator) * 2, limit=1.0, pace=1 / 16))
     return sides
 
 
@@ -59,6 +60,19 @@ def test_gradients_reach_values_and_step():
     (side() * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert side.value.grad.tolist() == pytest.approx([1, 2, 3])
     assert side.log2_step.grad.abs() > 0
+
+
+@pytest.mark.parametrize("pace", [1 / 16, 0.5, 4.0])
+def test_an_optimisers_step_moves_values_at_their_pace_and_files_do_not_know(pace):
+    initial = torch.tensor([0.5, -1.25, 3.0])
+    side, plain = SideTensor(initial, pace=pace), SideTensor(initial)
+    assert torch.equal(side(), plain())
+    assert written(side) == written(plain)
+    (side() * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
+    torch.optim.Adam([side.value], lr=0.5).step()
+    torch.testing.assert_close(side.value * pace, initial - 0.5 * pace * torch.tensor([1.0, -1.0, 1.0]))
+    other = read_into(SideTensor(torch.zeros(3), pace=2 * pace), *written(side))
+    assert torch.equal(other(), side())
 
 
 def test_one_number_is_a_plain_integer_with_a_fixed_step():

@@ -34,6 +34,8 @@ _LIMIT: Final = 255 / _STEPS
 _DIRECT_LIMIT: Final = 4.0
 _HIDDEN_LIMIT: Final = 1.0
 _HIDDEN_STEP: Final = 1 / 16
+_HIDDEN_PACE: Final = 1 / 16
+"""Of weights of which hundreds add up: at the pace of the others they fling the prediction about and do not settle."""
 _GATHERED: Final = 1 << 23
 """Elements that are gathered at a time: all columns of most waves, and never more than 64 MiB."""
 
@@ -66,10 +68,11 @@ class MaskedConv3dNetwork(nn.Module):
         self.present = SideTensor(torch.zeros(width + 1, BEFORE), limit=_HIDDEN_LIMIT)
         self.bias = SideTensor(torch.tensor([[0.0], [-1.0]]).repeat(1, channels))
         if width:
-            self.first = _hidden(width, 2, BEFORE)
-            self.second = _hidden(width, width, _TAPS)
+            self.first = _hidden(width, 2, BEFORE, pace=1 / 4)
+            self.second = _hidden(width, width, _TAPS, pace=_HIDDEN_PACE)
             self.second_bias = SideTensor(torch.zeros(width))
-            self.head = SideTensor(torch.zeros(2, width, _TAPS), limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP)
+            head = torch.zeros(2, width, _TAPS)
+            self.head = SideTensor(head, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP, pace=_HIDDEN_PACE)
 
     def weights(self, dtype: torch.dtype = torch.float32) -> Weights:
         """Return the quantised weights."""
@@ -143,11 +146,12 @@ class MaskedConv3dNetwork(nn.Module):
         check_sums("the masked convolutions", mean, first * fine, second * fine, (head + first[-1]) * fine)
 
 
-def _hidden(outputs: int, inputs: int, taps: int) -> SideTensor:
+def _hidden(outputs: int, inputs: int, taps: int, pace: float) -> SideTensor:
     """Start weights from fixed noise (He's deviation), so that hidden units differ without a generator."""
     bound = min((6 / (inputs * taps)) ** 0.5, _HIDDEN_LIMIT)
     noise = counter_uniform(torch.arange(outputs * inputs * taps, dtype=torch.int32), taps)
-    return SideTensor((2 * noise.view(outputs, inputs, taps) - 1) * bound, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP)
+    initial = (2 * noise.view(outputs, inputs, taps) - 1) * bound
+    return SideTensor(initial, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP, pace=pace)
 
 
 def _activation(x: Tensor) -> Tensor:
