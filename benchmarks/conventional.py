@@ -4,7 +4,6 @@ python benchmarks/conventional.py --video clip.mkv --codecs x264 x265 --quality 
 """
 
 import csv
-import re
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -20,8 +19,6 @@ from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.evaluation.conventional import ConventionalPoint, encode_conventional
 from nvrc_lightning.evaluation.encoders import CODECS, ConventionalCodec
-
-_VERSION = re.compile(rb"x264 - (core \d+)|x265 \(build \d+\) - ([\w.+-]+)")
 
 
 def main() -> int:
@@ -60,8 +57,8 @@ def _rows(options: Namespace, video: Video) -> Iterator[dict[str, str]]:
             for quality in options.quality:
                 path = Path(folder) / f"{name}_{quality}.mkv"
                 codec = ConventionalCodec(name, quality, options.preset, options.threads)
-                row = _row(options.video.name, video, encode_conventional(video, codec, path))
-                row["versions"] = _versions(path)
+                point = encode_conventional(video, codec, path)
+                row = _row(options.video.name, video, point) | {"versions": _versions(point)}
                 print("  ".join(f"{key} {row[key]}" for key in ("codec", "quality", "bpp", "psnr_rgb")), flush=True)
                 yield row
 
@@ -90,12 +87,9 @@ def _row(clip: str, video: Video, point: ConventionalPoint) -> dict[str, str]:
     }
 
 
-def _versions(path: Path) -> str:
+def _versions(point: ConventionalPoint) -> str:
     """Version of PyAV, and of the encoder where it signs its files."""
-    with path.open("rb") as file:
-        found = _VERSION.search(file.read(1 << 16))
-    encoder = next((group.decode() for group in found.groups() if group), "") if found else ""
-    return f"av {metadata.version('av')}" + (f"; encoder {encoder}" if encoder else "")
+    return f"av {metadata.version('av')}" + (f"; encoder {point.version}" if point.version else "")
 
 
 def _write(path: Path, rows: list[dict[str, str]]) -> None:

@@ -24,6 +24,7 @@ from nvrc_lightning.evaluation.metrics import Decoded, Scores, score
 
 __all__ = ["ConventionalCodec", "ConventionalPoint", "encode_conventional"]
 
+_SIGNATURE = re.compile(rb"x264 - (core \d+)|x265 \(build \d+\) - ([\w.+-]+)")
 _ONE_INTRA = 1 << 20  # frames between intra frames: more than any video here has
 
 
@@ -41,6 +42,7 @@ class ConventionalPoint:
         encode_seconds: wall time of encoding.
         decode_seconds: wall time of decoding all frames, without any conversion.
         decode_fps: frames decoded in a second.
+        version: of the encoder, as it signs its files; empty for those that do not.
     """
 
     codec: ConventionalCodec
@@ -50,6 +52,7 @@ class ConventionalPoint:
     encode_seconds: float
     decode_seconds: float
     decode_fps: float
+    version: str
 
 
 def encode_conventional(
@@ -77,6 +80,7 @@ def encode_conventional(
             raise InputError(f"{path}: {codec.name} cannot code this video ({error.strerror})") from error
         decode_seconds = _time_decoding(temporary, codec.threads)
         scores = score(_decoded(temporary, native.format, video.format), video)
+        version = _version(temporary)
     return ConventionalPoint(
         codec=codec,
         coded_bytes=coded_bytes,
@@ -85,6 +89,7 @@ def encode_conventional(
         encode_seconds=encode_seconds,
         decode_seconds=decode_seconds,
         decode_fps=video.format.frames / decode_seconds,
+        version=version,
     )
 
 
@@ -152,6 +157,13 @@ def _time_decoding(path: Path, threads: int) -> float:
         for _ in container.decode(stream):
             pass
     return time.perf_counter() - start
+
+
+def _version(path: Path) -> str:
+    """The version in the SEI message at the start of a file, by which x264 and x265 sign it."""
+    with path.open("rb") as file:
+        found = _SIGNATURE.search(file.read(1 << 16))
+    return next((group.decode() for group in found.groups() if group), "") if found else ""
 
 
 def _decoded(path: Path, coded: VideoFormat, source: VideoFormat) -> Iterator[Decoded]:

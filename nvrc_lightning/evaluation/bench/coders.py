@@ -101,7 +101,9 @@ class ConventionalCoder:
         video = reference.read(folder)
         coded = encode_conventional(video, self.told, stream, force=True)
         seconds = coded.encode_seconds, coded.decode_seconds
-        return _result(self, reference, coded.coded_bytes, coded.scores, seconds, self.told.threads)
+        result = _result(self, reference, coded.coded_bytes, coded.scores, seconds, self.told.threads)
+        signed = {CODECS[self.told.name].library: coded.version} if coded.version else {}
+        return replace(result, run=replace(result.run, versions={**result.run.versions, **signed}))
 
 
 @dataclass(frozen=True)

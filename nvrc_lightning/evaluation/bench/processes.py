@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from nvrc_components.errors import InputError
@@ -35,8 +36,9 @@ def run_apart(task: Task, progress: bool) -> None:
             assert process.stdin is not None
             try:
                 message = pickle.dumps(task)
-                process.stdin.write(len(message).to_bytes(8, "little") + message)
-                process.stdin.flush()
+                with suppress(BrokenPipeError):  # it ended before it listened; its exit code says more
+                    process.stdin.write(len(message).to_bytes(8, "little") + message)
+                    process.stdin.flush()
                 lines = _listen(process, progress)
                 code = process.wait()
             except BaseException:

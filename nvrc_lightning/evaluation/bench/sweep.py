@@ -85,6 +85,7 @@ def bench(
     Raises:
         InputError: something cannot be used as asked, which is found out before any work is done; or points could
             not be made, which is told when all others are.
+        RuntimeError: a process had a defect, which is told when all other points are made.
     """
     coders = (
         *_conventional(codecs, qualities or {}, presets or {}, intra_periods, threads),
@@ -110,8 +111,7 @@ def bench(
         write_bd_rates(points, folder, literature(read_references(folder).values()))
         if report and points:
             _write_report(folder)
-    if failures:
-        raise InputError(f"{len(failures)} of {len(tasks)} points could not be made; the first: {failures[0]}")
+    _tell(failures, len(tasks))
     wanted = {task.stream for task in tasks}
     return tuple(point for point in points if point.stream in wanted)
 
@@ -174,9 +174,9 @@ def _check(tasks: Sequence[Task]) -> None:
         seen.add(task.stream)
 
 
-def _make(tasks: Sequence[Task], progress: bool) -> list[str]:
-    """Make the points that are not there; what went wrong with those that could not be made, a line each."""
-    failures = []
+def _make(tasks: Sequence[Task], progress: bool) -> list[tuple[Task, Exception]]:
+    """Make the points that are not there; the tasks that failed, with what went wrong."""
+    failures: list[tuple[Task, Exception]] = []
     for number, task in enumerate(tasks, 1):
         if progress:
             print(f"[{number}/{len(tasks)}] {task.reference.video}: {task.name}", flush=True)
@@ -185,8 +185,8 @@ def _make(tasks: Sequence[Task], progress: bool) -> list[str]:
             point = kept or _made(task, progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("all points before are kept; the same command goes on") from None
-        except InputError as error:
-            failures.append(f"{task.reference.video}: {task.name}: {error}")
+        except (InputError, RuntimeError) as error:
+            failures.append((task, error))
             if progress:
                 print(f"  failed: {error}", flush=True)
             continue
@@ -197,6 +197,18 @@ def _make(tasks: Sequence[Task], progress: bool) -> list[str]:
                 flush=True,
             )
     return failures
+
+
+def _tell(failures: Sequence[tuple[Task, Exception]], total: int) -> None:
+    """Raise what went wrong, if anything did: a defect as it is, mistakes in one line."""
+    for _, error in failures:
+        if isinstance(error, RuntimeError):
+            raise error
+    for task, error in failures:
+        raise InputError(
+            f"{len(failures)} of {total} points could not be made; the first: "
+            f"{task.reference.video}: {task.name}: {error}"
+        ) from error
 
 
 def _kept(task: Task) -> Point | None:

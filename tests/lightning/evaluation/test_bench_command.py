@@ -21,7 +21,7 @@ def test_the_program_writes_its_tables_and_goes_on(tmp_path, capsys, monkeypatch
     with (tmp_path / "out/points.csv").open(newline="") as file:
         assert [row["setting"] for row in csv.DictReader(file)] == ["crf 40", "crf 35", "crf 30"]
     tables = [name for name in files_in("out") if "/" not in name]
-    assert tables == ["bd_rate.csv", "costs.csv", "points", "points.csv", "streams", "videos"]
+    assert tables == [".lock", "bd_rate.csv", "costs.csv", "points", "points.csv", "streams", "videos"]
 
 
 @pytest.mark.parametrize(

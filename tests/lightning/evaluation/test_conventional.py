@@ -27,6 +27,7 @@ def test_x264_codes_the_clip_and_is_measured_from_its_file(video, tmp_path):
     path = tmp_path / "out.mkv"
     point = encode_conventional(video, ConventionalCodec("x264", 30, "medium"), path)
     assert point.codec.preset == "medium"
+    assert point.version.startswith("core ")
     assert 0 < path.stat().st_size - point.coded_bytes < 3000  # container and SEI
     assert point.bpp == pytest.approx(8 * point.coded_bytes / (192 * 128 * 32))
     assert 0.02 < point.bpp < 0.5

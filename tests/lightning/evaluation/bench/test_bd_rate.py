@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nvrc_lightning.evaluation.bench.bd_rate import LEAST_OVERLAP, RatePoint, bd_psnr, bd_rate, decibels
@@ -59,9 +59,9 @@ def test_so_many_decibels_everywhere_are_so_many_decibels(method, curve, gain):
 @given(curves(), curves())
 def test_there_and_back_is_nowhere(method, ours, theirs):
     there, back = bd_rate(ours, theirs, method), bd_rate(theirs, ours, method)
-    assume(there.holds)
-    assert back.holds
-    assert (1 + there.value / 100) * (1 + back.value / 100) == pytest.approx(1, rel=1e-6)
+    assert there.holds == back.holds
+    if there.holds:
+        assert (1 + there.value / 100) * (1 + back.value / 100) == pytest.approx(1, rel=1e-6)
 
 
 @given(curves(), st.floats(0, 1.5))

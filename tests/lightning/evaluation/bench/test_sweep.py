@@ -12,7 +12,7 @@ import pytest
 
 from nvrc_components.errors import InputError
 from nvrc_lightning.cli import main
-from nvrc_lightning.evaluation.bench import bench, read_points
+from nvrc_lightning.evaluation.bench import bench, processes, read_points, sweep
 from nvrc_lightning.evaluation.bench.exclusion import sole_use
 from nvrc_lightning.evaluation.bench.tables import COST_COLUMNS, POINT_COLUMNS
 from tests.lightning.helpers import files_in
@@ -72,6 +72,7 @@ def test_points_are_of_the_files_that_lie_there(swept):
     assert points[0].variant == "1 epoch, size xxs, model.network.size=xxs"
     assert points[-1].variant == "veryfast, one intra frame"
     assert "crf=24" in points[-1].settings["options"]
+    assert points[-1].result.run.versions["libx264"].startswith("core ")
 
 
 def test_x264_and_svtav1_come_out_as_they_do_everywhere(swept):
@@ -140,8 +141,6 @@ def test_only_what_is_missing_or_changed_is_made_again(tmp_path, monkeypatch):
     settings = QUICK | {"codecs": ("x264",), "qualities": {"x264": (30, 40)}, "presets": {"x264": "veryfast"}}
     first = bench(["bunny"], tmp_path, **settings, progress=False)
     made = []
-    from nvrc_lightning.evaluation.bench import sweep
-
     original = sweep.run_apart
     monkeypatch.setattr(sweep, "run_apart", lambda task, progress: (made.append(task.name), original(task, progress)))
     assert bench(["bunny"], tmp_path, **settings, progress=False) == first
@@ -176,6 +175,30 @@ def test_one_point_that_fails_does_not_stop_the_others(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "[1/2] bunny 0:4: x264" in out
     assert "PSNR-RGB" in out
+
+
+def test_a_crash_and_a_defect_cost_one_point_each(tmp_path, monkeypatch):
+    settings = QUICK | {"codecs": ("x264",), "qualities": {"x264": (20, 30, 40)}, "presets": {"x264": "veryfast"}}
+    code = {
+        "crf 20": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "crf 30": "raise ZeroDivisionError('a defect')",
+    }
+    run = sweep.run_apart
+
+    def troubled(task, progress):
+        with monkeypatch.context() as patch:
+            if task.coder.setting in code:
+                patch.setattr(processes, "_COMMAND", (sys.executable, "-c", code[task.coder.setting]))
+            run(task, progress)
+
+    monkeypatch.setattr(sweep, "run_apart", troubled)
+    with pytest.raises(RuntimeError, match=r"crf 30 ended with exit code 1:(.|\n)*ZeroDivisionError: a defect"):
+        bench(["bunny"], tmp_path, **settings, progress=False)
+    assert [point.setting for point in read_points(tmp_path)] == ["crf 40"]
+    del code["crf 30"]
+    with pytest.raises(InputError, match=r"1 of 3 points could not be made.*was killed by signal 9"):
+        bench(["bunny"], tmp_path, **settings, progress=False)
+    assert [point.setting for point in read_points(tmp_path)] == ["crf 40", "crf 30"]
 
 
 @pytest.mark.parametrize(
