@@ -6,6 +6,7 @@ from typing import Final
 
 from nvrc_lightning.evaluation.provenance import Machine, git_commit, library_versions
 
+_CACHE: Final = "TORCHINDUCTOR_CACHE_DIR"  # tells nothing of the processor
 PAGE: Final = """# Symbols are the same everywhere
 
 {command}; {machine}.
@@ -34,6 +35,10 @@ blocks together, mkldnn is on, the default type is float32 and nothing is compil
 are default types. Lesser processors are made by environment variables:
 
 {variables}
+
+Each processor has a cache of compiled graphs of its own (TORCHINDUCTOR_CACHE_DIR): PyTorch's (2.15) does not tell these
+processors apart, and graphs made for AVX-512 gave another process numbers that are none. Nothing but training is ever
+compiled.
 """
 
 
@@ -113,7 +118,7 @@ def page(command: str, results: Results, processors: Mapping[str, Mapping[str, s
         table="\n".join(environments_table(results)),
         threads=machine.threads,
         variables="\n".join(
-            f"* {name}: `{' '.join(f'{key}={value!r}' for key, value in variables.items())}`"
+            f"* {name}: `{' '.join(f'{key}={value!r}' for key, value in variables.items() if key != _CACHE)}`"
             for name, variables in processors.items()
         ),
     )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +33,8 @@ def _without(prefixes: tuple[str, ...], capability: str, isa: str) -> dict[str, 
         "ONEDNN_MAX_CPU_ISA": isa,
         # MKL heeds MKL_ENABLE_INSTRUCTIONS on its maker's processors only, this on all.
         "MKL_CBWR": "COMPATIBLE",
+        # Inductor's cache does not tell these processors apart, and another one's graphs give wrong numbers.
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(tempfile.gettempdir()) / f"inductor-{isa}"),
     }
 
 
