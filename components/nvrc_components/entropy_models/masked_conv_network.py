@@ -112,22 +112,23 @@ class MaskedConv3dNetwork(nn.Module):
         weights, columns = self.weights(decoded.dtype), decoded.shape[1]
         position = _position_bias(weights, layout)
         bias = weights.bias.repeat(1, columns // weights.bias.shape[1])
-        seen = torch.zeros_like(decoded)
-        planes = decoded.new_zeros(2, *decoded.shape)
+        # Symbols, signed log-magnitudes and log-magnitudes side by side, so that taps are gathered once.
+        symbols = torch.arange(-lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT + 1).to(decoded)
+        planes, seen = torch.cat([symbols[None], _planes(symbols)]), decoded.new_zeros(3, *decoded.shape)
+        direct = torch.cat([F.pad(weights.mean, (0, 0, 0, 2)), F.pad(weights.first, (0, 0, 1, 0))])
         first, second = (decoded.new_zeros(self.width, *decoded.shape) for _ in range(2))
         for wave in layout.waves:
             targets, taps = wave.targets.to(decoded.device), wave.neighbours.to(decoded.device)
             size = len(targets), columns
-            sums = _product(weights.first, planes, taps[:-1], size) + position[:, targets, None]
-            first[:, targets] = _activation(sums[:-1])
-            second[:, targets] = _activation(
-                _product(weights.second, first, taps, size) + weights.second_bias[:, None, None]
-            )
-            head = _product(weights.head, second, taps, size) + bias[:, None]
-            mean = snap_mean(_product(weights.mean, seen[None], taps[:-1], size)[0]) + snap_mean(head[0])
-            yield targets, mean, sums[-1] + head[1]
-            seen[targets] = visible(decoded[targets])
-            planes[:, targets] = _planes(seen[targets])
+            mean, *sums = _product(direct, seen, taps[:-1], size)
+            head = bias[:, None]
+            if self.width:
+                first[:, targets] = _activation(torch.stack(sums[:-1]) + position[:-1, targets, None])
+                inner = _product(weights.second, first, taps, size)
+                second[:, targets] = _activation(inner + weights.second_bias[:, None, None])
+                head = head + _product(weights.head, second, taps, size)
+            yield targets, snap_mean(mean) + snap_mean(head[0]), sums[-1] + position[-1, targets, None] + head[1]
+            seen[:, targets] = planes[:, visible(decoded[targets]).long() + lattice.CONTEXT_LIMIT]
 
     @torch.no_grad()
     def check_exact(self) -> None:
@@ -192,7 +193,7 @@ def _product(weight: Tensor, planes: Tensor, taps: Tensor, size: tuple[int, int]
     flat, rows, positions = taps.flatten(), len(planes) * len(taps), size[0]
     columns = max(_GATHERED // max(rows * positions, 1), 1)
     parts = []
-    for part in torch.split(planes, columns, 2):
+    for part in (planes,) if columns >= size[1] else torch.split(planes, columns, 2):
         gathered = part.index_select(1, flat).view(rows, positions * part.shape[2])
         parts.append((weight.flatten(1) @ gathered).view(len(weight), positions, part.shape[2]))
-    return torch.cat(parts, 2)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 2)

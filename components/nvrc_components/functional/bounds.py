@@ -32,6 +32,8 @@ class _Bound(torch.autograd.Function):
 def _bound(x: Tensor, bound: float, is_lower: bool, gradient: BoundGradient) -> Tensor:
     if gradient not in _MODES:
         raise ValueError(f"gradient must be one of {', '.join(_MODES)}, got {gradient!r}")
+    if not torch.is_grad_enabled():  # coding has thousands of small calls, where a function of autograd's costs time
+        return x.clamp(min=bound) if is_lower else x.clamp(max=bound)
     bounded: Tensor = _Bound.apply(x, bound, is_lower, gradient)
     return bounded
 

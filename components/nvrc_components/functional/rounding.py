@@ -31,6 +31,8 @@ def round_straight_through(x: Tensor) -> Tensor:
 
     Source: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013.
     """
+    if not torch.is_grad_enabled():
+        return x.round()
     rounded: Tensor = _RoundStraightThrough.apply(x)
     return rounded
 
