@@ -28,7 +28,7 @@ def coders(group: str, iterations: int) -> list[Coder]:
     """Return the coders that take a group's tensors.
 
     Gaussians are in the units that suit a group better: for grids those of the step (2 % smaller), for layers the
-    tensor's own. Rates of fitting are the best found; masked convolutions do not settle above theirs.
+    tensor's own. Rates of fitting are the best found.
     """
     in_steps = group == GRIDS
     common: list[Coder] = [
@@ -44,10 +44,10 @@ def coders(group: str, iterations: int) -> list[Coder]:
         for n in (4, 10, 22)
     )
     masked = (
-        ModelCoder(name, label, partial(MaskedConv3dContext, width=width), 0.03, iterations, in_steps)
-        for name, label, width in (
-            ("masked convolutions", "masked conv", AUTO),
-            ("masked convolutions, 8 hidden units", "masked conv 8", 8),
+        ModelCoder(name, label, partial(MaskedConv3dContext, width=width), rate, iterations, in_steps)
+        for name, label, width, rate in (
+            ("masked convolutions", "masked conv", AUTO, 0.03),
+            ("masked convolutions, 8 hidden units", "masked conv 8", 8, 0.06),
         )
     )
     return [*octrees, *masked, *common]

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,6 @@ from nvrc_lightning.evaluation.provenance import Machine, git_commit
 CONTEXTS: dict[str, Callable[[Tensor], EntropyModel]] = {
     "octree, 10 passes": OctreeContext,
     "masked convolutions": MaskedConv3dContext,
-    "masked convolutions, 8 hidden units": partial(MaskedConv3dContext, width=8),
 }
 FORMAT = VideoFormat(1920, 1080, 600, Fraction(120), 8, Chroma.YUV420, ColourMatrix.BT709, ColourRange.LIMITED)
 SLICES = 16
