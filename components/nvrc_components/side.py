@@ -7,7 +7,7 @@ smaller and exact on every machine: log2 of phi's step in 1/8, the mean of its s
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -69,6 +69,20 @@ class SideTensor(nn.Module):
 
         result: Self = super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
         return result
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Save values in their own units, so that a state outlives a change of pace."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.pace != 1:
+            destination[prefix + "value"] = destination[prefix + "value"] * self.pace
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Take values in their own units; a plain tensor keeps its step."""
+        if self.pace != 1 and prefix + "value" in state_dict:
+            state_dict[prefix + "value"] = state_dict[prefix + "value"] / self.pace
+        if self.plain:
+            state_dict[prefix + "log2_step"] = self.log2_step.detach()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def encode(self, psi: ByteWriter, encoder: SymbolEncoder) -> None:
         """Append psi and the symbols.

@@ -75,6 +75,24 @@ def test_an_optimisers_step_moves_values_at_their_pace_and_files_do_not_know(pac
     assert torch.equal(other(), side())
 
 
+def test_a_state_outlives_a_change_of_pace():
+    side = SideTensor(torch.tensor([0.5, -1.25, 3.0]), pace=1 / 16)
+    state = side.state_dict()
+    assert state["value"].tolist() == [0.5, -1.25, 3.0]
+    for pace in (1 / 16, 1.0, 4.0):
+        other = SideTensor(torch.zeros(3), pace=pace)
+        other.load_state_dict(state)
+        assert torch.equal(other(), side())
+    assert state["value"].tolist() == [0.5, -1.25, 3.0]
+
+
+def test_a_plain_tensor_stays_so_when_it_takes_another_state():
+    side, other = SideTensor(torch.tensor([0.53, -1.21])), SideTensor(torch.tensor([1.53, -2.21]))
+    side.make_plain()
+    side.load_state_dict(other.state_dict())
+    assert side().tolist() == [1.53125, -2.203125]
+
+
 def test_one_number_is_a_plain_integer_with_a_fixed_step():
     side = SideTensor(torch.tensor(-1.0))
     assert written(side) == (b"\x0f", b"\0")

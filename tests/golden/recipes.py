@@ -174,7 +174,7 @@ def numbered(compressed: CompressedModule) -> CompressedModule:
         single = side.value.numel() == 1
         # Near zero, where there are many, and now and then at the limits.
         spread = 0.5 if side.limit == 1 else side.limit / 16
-        side.value.copy_(noise * 6 if single else noise * spread + noise**301 * 20)
+        side.value.copy_((noise * 6 if single else noise * spread + noise**301 * 20) / side.pace)
         if not single:
             side.log2_step.fill_(-(key * 11 % 49) / 8)
     parameters = compressed.module.parameters()

@@ -1,11 +1,15 @@
 """Numbers in a file keep their meaning: old files decode, newer ones are refused, kinds are not renumbered."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from nvrc_components import BitstreamError, InputError, MaskedConv3dContext, OctreeContext, load
+from nvrc_components import BitstreamError, InputError, MaskedConv3dContext, OctreeContext, load, save
 from nvrc_components.bitstream import SectionKind
-from nvrc_components.bitstream.container import VERSION
+from nvrc_components.bitstream.container import VERSION, pack, read_container
 from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.coding.varint import ByteReader
 from nvrc_components.entropy_models import ENTROPY_MODELS
@@ -75,6 +79,13 @@ def test_the_header_says_what_the_recipe_said(name):
         assert settings_of(codec.entropy_model) == settings_of(group.entropy_model(tensor).eval())
 
 
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_still_makes_its_file(name, tmp_path):
+    recipe, path = RECIPES[name], tmp_path / "made.nvrc"
+    save(recipe.network(), recipe.format, path, recipe.colour)
+    assert path.read_bytes() == path_of(name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("model", "settings", "sizes", "widths"),
     [
@@ -112,3 +123,23 @@ def test_making_a_golden_file_does_not_replace_one(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="already exists"):
         make.make("gaussian", force=False)
     assert path.read_bytes() == b"in the world"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_forged_streams_of_any_kind_load_or_raise_a_bitstream_error(tmp_path, data):
+    name = data.draw(st.sampled_from(names()))
+    sections = list(read_container(path_of(name)))
+    number = data.draw(st.sampled_from([n for n, s in enumerate(sections) if s.kind != SectionKind.HEADER]))
+    payload = bytearray(sections[number].payload)
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    sections[number] = replace(sections[number], payload=bytes(payload[: data.draw(st.integers(0, len(payload)))]))
+    path = tmp_path / "forged.nvrc"
+    path.write_bytes(pack(sections))
+    try:
+        message = f"{path}: {load(path).format.frames}"
+    except BitstreamError as error:
+        message = str(error)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message

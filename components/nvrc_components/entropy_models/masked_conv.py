@@ -7,7 +7,7 @@ kernels' reach. A block of 16x8x8 takes 164 waves, where the octree takes 10 pas
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -15,9 +15,11 @@ from typing_extensions import Self
 
 from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, snap_mean
 from nvrc_components.entropy_models.context import AUTO, Block, Coder, ContextModel, fitted
-from nvrc_components.entropy_models.masked_conv_layout import layout_of
+from nvrc_components.entropy_models.masked_conv_layout import layout_of, most_waves
 from nvrc_components.entropy_models.masked_conv_network import WIDEST, MaskedConv3dNetwork
 from nvrc_components.functional import merge_blocks, split_blocks
+
+_MOST_WAVES: Final = 1024
 
 
 class MaskedConv3dContext(ContextModel):
@@ -27,7 +29,7 @@ class MaskedConv3dContext(ContextModel):
     direct paths (AUTO: by the number of symbols, so that the network does not outweigh its gain).
 
     Raises:
-        ValueError: for a width beyond 8, or a tensor that is no grid.
+        ValueError: for a width beyond 8, a block of more than 1024 waves, or a tensor that is no grid.
     """
 
     kind: ClassVar[int] = 4
@@ -35,6 +37,8 @@ class MaskedConv3dContext(ContextModel):
     def __init__(self, tensor: Tensor, block: Block = (16, 8, 8), width: int = AUTO) -> None:
         super().__init__(tensor, block)
         self.width = width
+        if most_waves(block) > _MOST_WAVES:
+            raise ValueError(f"blocks of {block} take {most_waves(block)} waves, more than {_MOST_WAVES}")
         if not AUTO <= width <= WIDEST:
             raise ValueError(f"width is {width}, outside 0..{WIDEST} and AUTO = {AUTO}")
         chosen = _auto_width(tensor.numel()) if width == AUTO else width

@@ -57,6 +57,13 @@ def layout_of(block: tuple[int, int, int]) -> Layout:
     inside = ((around >= 0) & (around < torch.tensor(block))).all(-1)
     flat = (around[..., 0] * block[1] + around[..., 1]) * block[2] + around[..., 2]
     neighbours = torch.where(inside, flat, len(positions))
-    numbers = positions @ torch.tensor([(_RADIUS + 1) ** 2, _RADIUS + 1, 1])
-    members = [torch.nonzero(numbers == number).flatten() for number in range(int(numbers.max()) + 1)]
-    return Layout(tuple(Wave(m, neighbours[:, m].contiguous()) for m in members), inside[:BEFORE])
+    numbers, order = torch.sort(positions @ torch.tensor([(_RADIUS + 1) ** 2, _RADIUS + 1, 1]), stable=True)
+    sizes = torch.unique_consecutive(numbers, return_counts=True)[1].tolist()
+    waves = tuple(Wave(members, neighbours[:, members].contiguous()) for members in torch.split(order, sizes))
+    return Layout(waves, inside[:BEFORE])
+
+
+def most_waves(block: tuple[int, int, int]) -> int:
+    """Return the number of waves of a block, or somewhat more if it is small in height or width."""
+    t, h, w = (n - 1 for n in block)
+    return ((_RADIUS + 1) * t + h) * (_RADIUS + 1) + w + 1

@@ -4,7 +4,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nvrc_components.quantizers.dual_axis import DualAxisQuantizer, matrix_shape
-from nvrc_components.side import sides_of
 
 
 class SymmetricQuantizer(DualAxisQuantizer):
@@ -33,5 +32,4 @@ class SymmetricQuantizer(DualAxisQuantizer):
         else:
             peaks, start = F.pad(magnitudes.flatten(), (0, 1)).amax(), self.steps.whole  # padded, for it may be empty
         start.value.data.copy_((peaks * (2 / (2**bits - 1))).log2().clamp_min(-start.limit))
-        for side in sides_of([self]):
-            side.value.requires_grad_(False)
+        self.requires_grad_(False)

@@ -15,7 +15,7 @@ from nvrc_components.representations.representation import Config, Representatio
 NVRC_LITE: Final = 1
 HINERV: Final = 2
 MAX_PARAMETERS: Final = 2**28
-"""A header that asks for more is taken for a forgery: decoding would fill a gigabyte and more."""
+"""A header that asks for more is taken for a forgery; so many need 1 GiB, and decoding some twenty times that."""
 
 
 class Kind(NamedTuple):

@@ -183,7 +183,11 @@ def test_headers_that_contradict_the_sections_are_refused(film, damaged):
         ({"groups": (replace(grids, entropy_configuration=(64, 64, 64, 10, 0)), local, weights)}, "more than 32768"),
         (
             {"groups": (replace(grids, entropy_model=4, entropy_configuration=(33, 32, 32, 8)), local, weights)},
-            "more than",
+            "more than 32768",
+        ),
+        (
+            {"groups": (replace(grids, entropy_model=4, entropy_configuration=(32768, 1, 1, 8)), local, weights)},
+            "waves, more than 1024",
         ),
         ({"groups": (grids, replace(local, quantizer=3, quantizer_configuration=(4, 8, 8)), weights)}, "group|side"),
     ]
