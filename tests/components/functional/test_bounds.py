@@ -34,6 +34,16 @@ def test_upper_bound_mirrors_lower_bound(mode, upstream):
     assert torch.equal(x.grad, -mirrored.grad)
 
 
+@pytest.mark.parametrize("bound", [lower_bound, upper_bound])
+def test_values_are_the_same_without_gradients(bound):
+    x = torch.tensor([-torch.inf, -1.0, -0.0, 0.5, torch.inf, torch.nan], requires_grad=True)
+    expected = bound(x, 0.5).detach()
+    with torch.no_grad():
+        assert torch.equal(bound(x, 0.5).nan_to_num(7.0), expected.nan_to_num(7.0))
+    with torch.inference_mode():
+        assert torch.equal(bound(x, 0.5).nan_to_num(7.0), expected.nan_to_num(7.0))
+
+
 def test_the_default_mode_is_compressais_lower_bound():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1000, generator=generator)
