@@ -9,35 +9,17 @@ from nvrc_components.entropy_models.context import magnitude, visible
 from nvrc_components.entropy_models.octree_layout import PASSES, layout_of
 from nvrc_components.side import sides_of
 from tests.components.entropy_models.helpers import decoded, encoded, laplacian, octree
+from tests.golden.settings import SETTINGS
 
 
-def settings():
-    """Yield ways to compute that must not change a byte."""
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        yield f"{count} threads"
-    torch.set_num_threads(threads)
-    with torch.backends.mkldnn.flags(enabled=False):
-        yield "no mkldnn"
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        yield "autocast"
-    torch.set_float32_matmul_precision("medium")
-    yield "medium precision"
-    torch.set_float32_matmul_precision(precision)
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield "float64 by default"
-    torch.set_default_dtype(default)
-
-
-def test_no_setting_of_the_machine_changes_a_byte_or_a_symbol():
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_setting_of_the_machine_changes_a_byte_or_a_symbol(setting):
     shape = (17, 2, 25, 24)
     model, grid = octree(shape, width=16), laplacian(shape, scale=8.0)
     data = encoded(model, grid)
-    for name in settings():
-        assert encoded(model, grid) == data, name
-        assert torch.equal(decoded(model, shape, data), grid), name
+    with SETTINGS[setting]():
+        assert encoded(model, grid) == data
+        assert torch.equal(decoded(model, shape, data), grid)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
