@@ -32,8 +32,17 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve of the plots: its label, how it is drawn, and its points by video, from low to high rate."""
+    """One curve of the plots.
 
+    Args:
+        name: codec and variant, as they are called in BD-rates.
+        label: what readers call it.
+        own: whether its files are `.nvrc`.
+        look: how it is drawn.
+        dots: its points by video, from low to high rate.
+    """
+
+    name: tuple[str, str]
     label: str
     own: bool
     look: Look
@@ -44,7 +53,13 @@ def lines_of(curves: Sequence[Curve], published: Mapping[str, Sequence[Published
     """The curves of the bench, then what others published of its videos."""
     names = sorted({(point.codec, point.variant) for points in published.values() for point in points})
     anchors = [
-        Line(f"{', '.join(filter(None, name))} (published)", False, anchor_look(number), _published(published, name))
+        Line(
+            name=(f"{name[0]} (published)", name[1]),
+            label=f"{', '.join(filter(None, name))} (published)",
+            own=False,
+            look=anchor_look(number),
+            dots=_published(published, name),
+        )
         for number, name in enumerate(names)
     ]
     return (*map(_measured, curves), *anchors)
@@ -64,7 +79,7 @@ def _measured(curve: Curve) -> Line:
         )
         for video, points in curve.points.items()
     }
-    return Line(curve.label, curve.own, curve.look, dots)
+    return Line(curve.name, curve.label, curve.own, curve.look, dots)
 
 
 def _published(published: Mapping[str, Sequence[PublishedPoint]], name: tuple[str, str]) -> dict[str, tuple[Dot, ...]]:

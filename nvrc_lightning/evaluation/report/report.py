@@ -61,13 +61,14 @@ def write_report(folder: str | Path) -> Path:
 def _text(folder: Path, points: Sequence[Point]) -> str:
     """The page."""
     videos, curves = videos_of(points), curves_of(points)
-    lines = lines_of(curves, literature(read_references(folder).values()))
+    published = literature(read_references(folder).values())
+    lines = lines_of(curves, published)
     reader = BenchReader(folder)
     albums = [album_of(video, curves, reader, _FRAME_BYTES // len(videos)) for video in videos]
     rates = rates_section(videos, curves, lines, _pictures(folder, videos, lines))
     sections = [
         Section("rates", "Rate and distortion", texts.RATES, rates),
-        Section("bd-rate", "BD-rate", texts.BD, bd_section(points, videos, curves)),
+        Section("bd-rate", "BD-rate", texts.BD, bd_section(points, published, videos, lines)),
         Section("time", "Time and memory", texts.TIMES, times_section(videos, curves)),
         Section("bits", "What the bytes are spent on", texts.BITS, budget_section(videos, curves)),
         Section("grids", "Bits per parameter of the grids", texts.GRIDS, grid_maps_section(folder, videos, curves)),

@@ -135,7 +135,7 @@ def test_bars_are_cut_as_the_sections_are_long():
 def test_bd_rates_are_given_where_they_hold_and_doubted_where_not():
     points = [*made("a", (100, 200, 400, 800)), *made("b", (50, 100, 200, 400), psnr=34.0)]
     points += made("far", (100, 200, 400), psnr=90.0)
-    page = Page(bd_section(points, ["clip"], curves_of(points)))
+    page = Page(bd_section(points, {}, ["clip"], lines_of(curves_of(points), {})))
     assert "a – +100 none a" in page.text
     assert "b −50.0 – none a" in page.text
     assert "a: the curves have no common range." in page.text
@@ -144,12 +144,21 @@ def test_bd_rates_are_given_where_they_hold_and_doubted_where_not():
 
 def test_only_the_first_measures_matrices_are_shown_at_first():
     points = [*made("a", (100, 200, 400)), *made("b", (100, 200, 400))]
-    page = Page(bd_section(points, ["clip"], curves_of(points)))
+    page = Page(bd_section(points, {}, ["clip"], lines_of(curves_of(points), {})))
     parts = [own for own in page.all("div") if "data-measure" in own]
     assert [(own["data-measure"], "hidden" in own) for own in parts] == [
         ("psnr_rgb", False), ("psnr_yuv611", True), ("ms_ssim_rgb", True)
     ]  # fmt: skip
     assert "There is no video on which MS-SSIM-RGB" not in page.text
+
+
+def test_published_curves_are_columns_of_the_bd_rates_and_no_rows():
+    one = PublishedPoint("UVG", "Beauty", "VTM-17", "", "", 0.1, 34.0, math.nan, math.nan, math.nan, "a paper")
+    published = {"clip": tuple(replace(one, bpp=0.1 * 2**at, psnr_rgb=34.0 + 4 * at) for at in range(3))}
+    points = made("ours", (100, 200, 400), psnr=42.0 + 4 * math.log2(10) - 8, suffix=".nvrc")
+    page = Page(bd_section(points, published, ["clip"], lines_of(curves_of(points), published)))
+    assert list(page.all("th", scope="row")) == [{"scope": "row"}]
+    assert "ours VTM-17 (published) ours – " in page.text
 
 
 def test_published_curves_are_drawn_beside_the_measured_ones_with_their_source():
