@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,21 +11,23 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from nvrc_components.bitstream.container import Section, SectionKind, pack
 from nvrc_components.bitstream.video_file import parameter_count, save, to_code_values
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
 from nvrc_components.representations.complexity import complexity
 from nvrc_components.representations.representation import Representation
+from nvrc_lightning.callbacks.rate_control import fit_for_export
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.evaluation.metrics import ScoreMeter, Scores
 from nvrc_lightning.evaluation.provenance import Machine, peak_memory_mib
 from nvrc_lightning.evaluation.result import Cost, Rate, Result, Run
 from nvrc_lightning.evaluation.table import print_table
 from nvrc_lightning.evaluation.verification import verify_file
+from nvrc_lightning.file_size import estimated_bytes, fixed_bytes
 from nvrc_lightning.modules.video_codec import VideoCodec
+from nvrc_lightning.step_search import TargetError
 
-__all__ = ["BitstreamExport"]
+__all__ = ["BitstreamExport", "reconstruction"]
 
 
 class BitstreamExport(Callback):
@@ -96,7 +97,7 @@ class BitstreamExport(Callback):
             return
         codec = cast(VideoCodec, pl_module)
         self._write(codec)
-        verify_file(self.file, partial(_reconstruction, codec), self._device)
+        verify_file(self.file, partial(reconstruction, codec), self._device)
         self._lap("interim files")
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -106,24 +107,30 @@ class BitstreamExport(Callback):
         codec = cast(VideoCodec, pl_module).to(self._device)
         codec.eval()
         self._mark = time.perf_counter()
-        codec.compressed.fit_entropy_models(self.fit_iterations)
-        with torch.no_grad():
-            estimate = float(torch.stack(list(codec.compressed.bits().values())).sum()) / 8
+        fit_for_export(trainer, codec, self.fit_iterations)
+        estimate = estimated_bytes(codec.compressed)
         self._lap("entropy fit")
         self._write(codec)
         self._lap("coding")
         datamodule = cast(VideoDataModule, trainer.datamodule)  # type: ignore[attr-defined]
         meter = ScoreMeter(datamodule.video)
-        file, seconds, difference = verify_file(self.file, partial(_reconstruction, codec), self._device, meter.update)
+        file, seconds, difference = verify_file(self.file, partial(reconstruction, codec), self._device, meter.update)
         scores = meter.compute()
         self._lap("verification")
         sections = {section.label: len(section.framed()) for section in file.sections}
-        rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate + _fixed_bytes(file.sections), sections)
+        rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate + fixed_bytes(file.sections), sections)
         self.result = self._collect(codec, Path(datamodule.path).name, rate, scores, seconds, difference)
         self.result.write_json(self.file.with_name("result.json"), force=True)
         codec.cpu()
         if self.show:
             print_table(self.result)
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Leave no interim file that could pass for one of the wanted size."""
+        if isinstance(exception, TargetError):
+            self.file.unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The time spent so far, for a run that is resumed."""
@@ -165,13 +172,7 @@ class BitstreamExport(Callback):
         return Result(video, f"{type(module).__name__} lambda {codec.lmbda:g}", rate, scores, cost, run, difference)
 
 
-def _fixed_bytes(sections: Sequence[Section]) -> int:
-    """Bytes of a file that no parameter has a part in: the header, and the frames around the sections."""
-    coded = sum(len(section.payload) for section in sections if section.kind != SectionKind.HEADER)
-    return len(pack(sections)) - coded
-
-
-def _reconstruction(codec: VideoCodec, index: int) -> Tensor | Planes:
+def reconstruction(codec: VideoCodec, index: int) -> Tensor | Planes:
     """A frame as the encoder sees it, in the code values that a decoder puts out."""
     picture = codec.render(torch.tensor([index])).cpu()
     return to_code_values(picture, codec.format, codec.colour)

@@ -91,7 +91,7 @@ class Progress(ProgressBar):
         stage = str(getattr(pl_module, "stage_name", ""))
         line = status_line(stage, metrics, epochs, total, self._seconds_left(epochs, total))
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=epochs, description=line)
+            self._bar.update(self._bar.task_ids[0], completed=epochs, total=total, description=line)
         else:
             print(line, file=sys.stdout, flush=True)
 

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from nvrc_components.errors import InputError
+from nvrc_lightning.callbacks.schedule import plan_of
 from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.modules.video_codec import VideoCodec
 
@@ -68,9 +69,9 @@ class MagnitudePruning(Callback):
     ) -> None:
         """Prune if the stage begins."""
         assert isinstance(pl_module, VideoCodec)
-        stages, step, total = self._stages(trainer), trainer.global_step, int(trainer.estimated_stepping_batches)
-        stage = stages.locate(step, total)[0]
-        if stage.name == self.stage and stages.begins(step, total):
+        stages, step, plan = self._stages(trainer), trainer.global_step, plan_of(trainer)
+        stage = stages.locate(plan.progress(step))[0]
+        if stage.name == self.stage and stages.begins(step, plan):
             _prune(self._weights(pl_module), self._count(pl_module))
         names = [each.name for each in stages.stages]
         self._keeping = names.index(stage.name) >= names.index(self.stage)

@@ -9,6 +9,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_components.quantizers import Surrogate
+from nvrc_lightning.callbacks.schedule import Plan, plan_of
 from nvrc_lightning.modules.video_codec import VideoCodec
 
 
@@ -78,7 +79,7 @@ class Stages(Callback):
     Nothing is kept between steps, so a resumed run goes on exactly as an uninterrupted one.
 
     Args:
-        stages: in order; their shares divide the trainer's steps.
+        stages: in order; their shares divide the training.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -86,28 +87,35 @@ class Stages(Callback):
             raise ValueError("stages is empty; give at least one")
         self.stages = list(stages)
 
-    def locate(self, step: int, total: int) -> tuple[Stage, float]:
-        """Return the stage of a step and the progress through it, from 0 to 1."""
+    @property
+    def last_begins(self) -> float:
+        """The progress at which the last stage begins."""
+        shares = [stage.share for stage in self.stages]
+        return sum(shares[:-1]) / sum(shares)
+
+    def locate(self, progress: float) -> tuple[Stage, float]:
+        """Return the stage at a progress through training, and the progress through it, from 0 to 1."""
         whole = sum(stage.share for stage in self.stages)
-        position, start = step / max(total, 1) * whole, 0.0
+        position, start = progress * whole, 0.0
         for stage in self.stages:
             if position < start + stage.share or stage is self.stages[-1]:
                 return stage, min((position - start) / stage.share, 1.0)
             start += stage.share
         raise AssertionError("unreachable: the last stage takes what is left")
 
-    def begins(self, step: int, total: int) -> bool:
+    def begins(self, step: int, plan: Plan) -> bool:
         """Return whether a stage begins with this step."""
-        return step == 0 or self.locate(step - 1, total)[0] is not self.locate(step, total)[0]
+        now = self.locate(plan.progress(step))[0]
+        return step == 0 or self.locate(plan.progress(step - 1))[0] is not now
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Put the step's settings in place."""
         assert isinstance(pl_module, VideoCodec)
-        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
-        stage, progress = self.locate(step, total)
-        if stage.calibrate and self.begins(step, total):
+        step, plan = trainer.global_step, plan_of(trainer)
+        stage, progress = self.locate(plan.progress(step))
+        if stage.calibrate and self.begins(step, plan):
             pl_module.compressed.calibrate()
         pl_module.stage_name = stage.name
         pl_module.clip_scale = stage.clip

@@ -104,6 +104,16 @@ def save(
         InputError: the file exists and `force` is not set, or cannot be written; or a parameter cannot be coded.
         BitstreamError: the network is of no kind that a file can hold.
     """
+    return write_container(sections_of(compressed, fmt, colour), path, force)
+
+
+def sections_of(compressed: CompressedModule, fmt: VideoFormat, colour: CodedColour = CodedColour.RGB) -> list[Section]:
+    """Return what `save` writes, in file order; `pack` makes the file's bytes of it.
+
+    Raises:
+        InputError: a parameter cannot be coded, or the video and the network do not fit.
+        BitstreamError: the network is of no kind that a file can hold.
+    """
     module: Any = compressed.module
     kind = kind_of(module)
     if contradiction := _contradiction(fmt, module.config):
@@ -111,12 +121,11 @@ def save(
     streams = compressed.compress()
     configuration = tuple(module.config.to_ints())
     header = Header(fmt, kind, configuration, int(colour), _group_headers(compressed))
-    sections = [
+    return [
         Section(SectionKind.HEADER, header.to_bytes()),
         Section(SectionKind.SIDE, streams.side),
         *(Section(SectionKind.GROUP, stream, name) for name, stream in streams.groups.items()),
     ]
-    return write_container(sections, path, force)
 
 
 def load(path: str | os.PathLike[str]) -> VideoFile:

@@ -20,6 +20,10 @@ class Quantizer(TensorModule):
     def step(self, window: Window = WHOLE) -> Tensor:
         """Return the steps of `tensor[window]`, broadcastable to it; the same bits on every machine."""
 
+    @abstractmethod
+    def scale_steps(self, octaves: float) -> None:
+        """Multiply all steps by 2^octaves, as nearly as the lattice allows on which they are stored."""
+
 
 def initial_log2_step(tensor: Tensor, bits: float) -> float:
     """Return a start for the log2-step from the data: `bits` octaves below the tensor's standard deviation.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from typing_extensions import Self
 
@@ -41,6 +42,11 @@ class BlockQuantizer(Quantizer):
         Shape: (T of the window, C, H, W), the grid's units.
         """
         return self._expand(exact_exp2(self.shared()), window)
+
+    @torch.no_grad()
+    def scale_steps(self, octaves: float) -> None:
+        """Add to the log2-steps."""
+        self.shared.value.add_(octaves)
 
     def configuration(self) -> Sequence[int]:
         """Return the block's size."""

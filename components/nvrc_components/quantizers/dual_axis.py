@@ -33,6 +33,12 @@ class DualAxis(nn.Module):
         if not (self.has_rows or self.has_columns):
             self.whole = SideTensor(constant(start), step=step)
 
+    @torch.no_grad()
+    def add(self, value: float) -> None:
+        """Add to all sums, on one axis."""
+        first = self.rows if self.has_rows else self.columns if self.has_columns else self.whole
+        first.value.add_(value)
+
     def parts(self, window: Window = WHOLE) -> list[Tensor]:
         """Return each axis' values for `tensor[window]`, broadcastable to it."""
         parts = []
@@ -72,3 +78,7 @@ class DualAxisQuantizer(Quantizer):
         """Return row x column steps of `tensor[window]`, broadcastable to it."""
         first, *rest = (exact_exp2(part) for part in self.steps.parts(window))
         return first * rest[0] if rest else first
+
+    def scale_steps(self, octaves: float) -> None:
+        """Add to the log2-steps of one axis."""
+        self.steps.add(octaves)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from nvrc_components.functional.exact import exact_exp2
@@ -27,3 +28,8 @@ class TensorQuantizer(Quantizer):
     def step(self, window: Window = WHOLE) -> Tensor:
         """Return the scalar step."""
         return exact_exp2(self.shared())
+
+    @torch.no_grad()
+    def scale_steps(self, octaves: float) -> None:
+        """Add to the log2-step."""
+        self.shared.value.add_(octaves)

@@ -33,7 +33,7 @@ def test_a_file_that_decodes_to_something_else_is_an_error(tmp_path, monkeypatch
     def other(codec, index):
         return torch.zeros(1, 3, 48, 64, dtype=torch.uint8)
 
-    monkeypatch.setattr("nvrc_lightning.callbacks.export._reconstruction", other)
+    monkeypatch.setattr("nvrc_lightning.callbacks.export.reconstruction", other)
     with pytest.raises(RuntimeError, match="frame 0 decodes to other values"):
         fit(tmp_path)
 

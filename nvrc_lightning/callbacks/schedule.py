@@ -1,0 +1,58 @@
+"""How far training is at each step, which is all that stages, pruning and rate control go by."""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+__all__ = ["Plan", "Planner", "Stretch", "plan_of"]
+
+
+class Stretch(NamedTuple):
+    """Training from a step on, as it was planned there: from the progress reached in a straight line to an end."""
+
+    step: int
+    reached: float
+    end: int
+
+
+class Plan:
+    """Progress from 0 to 1 as a function of the step; continuous wherever the end is moved to.
+
+    Args:
+        end: number of steps.
+    """
+
+    def __init__(self, end: int) -> None:
+        self.stretches = [Stretch(0, 0.0, end)]
+
+    @property
+    def end(self) -> int:
+        """Number of steps as planned last."""
+        return self.stretches[-1].end
+
+    def progress(self, step: int) -> float:
+        """Return how far training is before a step."""
+        index = bisect_right(self.stretches, step, key=lambda stretch: stretch.step)
+        first, reached, end = self.stretches[max(index - 1, 0)]
+        return min(reached + (step - first) / max(end - first, 1) * (1.0 - reached), 1.0)
+
+    def move_end(self, step: int, end: int) -> None:
+        """Head for another end from this step on."""
+        ahead = Stretch(step, self.progress(step), end)
+        self.stretches = [stretch for stretch in self.stretches if stretch.step < step] + [ahead]
+
+
+class Planner(Callback):
+    """A callback that decides how many steps there are."""
+
+    plan: Plan
+
+
+def plan_of(trainer: lightning.Trainer) -> Plan:
+    """Return the plan of the run's `Planner`, or that of the trainer's own number of steps."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Planner):
+            return callback.plan
+    return Plan(int(trainer.estimated_stepping_batches))
