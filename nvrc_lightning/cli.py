@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Final, NamedTuple, cast
 
 from nvrc_components.errors import InputError, NvrcError
+from nvrc_lightning import stopwatch
 from nvrc_lightning.host_memory import keep_freed_memory
 from nvrc_lightning.suggestions import did_you_mean
 
@@ -51,7 +52,8 @@ def main(args: Sequence[str] | None = None) -> int:
         0; 2 after one line on stderr where the input was at fault; 130 after Ctrl-C. Defects keep their traceback.
     """
     try:
-        return _dispatch(list(sys.argv[1:] if args is None else args))
+        with stopwatch.command():
+            return _dispatch(list(sys.argv[1:] if args is None else args))
     except NvrcError as error:
         print(f"nvrc: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_INPUT

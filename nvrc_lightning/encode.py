@@ -9,8 +9,10 @@ from lightning.pytorch.callbacks import Callback
 
 from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
+from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.evaluation.result import Result
+from nvrc_lightning.quantities import parse_duration, parse_size
 from nvrc_lightning.training import train
 
 __all__ = ["encode"]
@@ -24,6 +26,9 @@ def encode(
     *,
     recipe: str = "nvrc_lite",
     lmbda: float | None = None,
+    target_size: str | None = None,
+    target_bpp: float | None = None,
+    target_time: str | None = None,
     epochs: int | None = None,
     size: str | None = None,
     frames: str = ":",
@@ -42,6 +47,9 @@ def encode(
         output: the `.nvrc` file.
         recipe: name or path of a recipe.
         lmbda: weight of the distortion against bits per pixel; larger is better quality and a larger file.
+        target_size: size that the file is to have, such as 200kB, 1.5MB or 300KiB; lambda is where its control begins.
+        target_bpp: the same in bits for each pixel; one of both.
+        target_time: time that encoding is to take, such as 90s, 10m or 1h30m; `epochs` is of no effect then.
         epochs: how often every frame is trained on.
         size: size of the network: auto, or from xxs to l.
         frames: frames to take, as start:stop.
@@ -62,7 +70,12 @@ def encode(
         ("data.seed", seed),
     ):
         words += [] if value is None else [f"--{option}={value}"]
-    with atomic_path(output, force) as place, tempfile.TemporaryDirectory(prefix="nvrc-") as folder:
+    words += _target_options(target_size, target_bpp, target_time)
+    with (
+        stopwatch.command(),
+        atomic_path(output, force) as place,
+        tempfile.TemporaryDirectory(prefix="nvrc-") as folder,
+    ):
         logger = ["--trainer.logger=CSVLogger", f"--trainer.logger.save_dir={folder}"]
         export = _train([*words, *logger, *options])
         place.write_bytes(export.file.read_bytes())
@@ -85,6 +98,26 @@ def _train(words: Sequence[str]) -> BitstreamExport:
     if not exports or exports[-1].result is None:
         raise InputError("the recipe writes no file; add a BitstreamExport to its callbacks")
     return exports[-1]
+
+
+def _target_options(size: str | None, bpp: float | None, duration: str | None) -> list[str]:
+    """The callbacks that keep the targets.
+
+    Raises:
+        InputError: a target is none, or size and bits for each pixel are both given.
+    """
+    if size is not None and bpp is not None:
+        raise InputError("give a target size or target bits for each pixel, not both")
+    words = []
+    if size is not None:
+        parse_size(size)
+        words += ["--trainer.callbacks+=RateControl", f"--trainer.callbacks.size={size}"]
+    if bpp is not None:
+        words += ["--trainer.callbacks+=RateControl", f"--trainer.callbacks.bpp={bpp}"]
+    if duration is not None:
+        parse_duration(duration)
+        words += ["--trainer.callbacks+=TimeBudget", f"--trainer.callbacks.time={duration}"]
+    return words
 
 
 def _device_options(device: str) -> list[str]:

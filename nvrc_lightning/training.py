@@ -38,8 +38,10 @@ for _module in (
     "nvrc_lightning.callbacks.preview",
     "nvrc_lightning.callbacks.progress",
     "nvrc_lightning.callbacks.pruning",
+    "nvrc_lightning.callbacks.rate_control",
     "nvrc_lightning.callbacks.rate_steps",
     "nvrc_lightning.callbacks.stages",
+    "nvrc_lightning.callbacks.time_budget",
 ):
     import_module(_module)
 

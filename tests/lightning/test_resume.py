@@ -46,6 +46,12 @@ NVRC = (
     *("--data.patch=[48,32]", "--model.network.size=w32", "--trainer.max_epochs=4"),
     "--trainer.logger.name=nvrc_lite",
 )
+CONTROLLED = (
+    "--trainer.callbacks+=RateControl",
+    "--trainer.callbacks.bpp=4",
+    "--trainer.callbacks.fit_iterations=3",
+    "--trainer.max_epochs=4",
+)
 ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
 
 
@@ -55,6 +61,8 @@ ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
         (2, ()),  # in the middle of a stage and of an epoch
         (5, ()),  # step 4 ends an epoch
         (9, NVRC),  # after the first of two rate steps, in stage 1, of which five steps are left
+        (5, CONTROLLED),  # lambda has moved
+        (13, CONTROLLED),  # the last stage has begun with scaled steps
         (2, ACCUMULATED),  # three batches a step, and one left over in each epoch
     ],
 )

@@ -1,0 +1,75 @@
+"""How long it will take from the last step to the end: entropy fit, coding, decoding, checking and scoring."""
+
+import copy
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import lightning
+import torch
+
+from nvrc_components.bitstream.video_file import load, save
+from nvrc_lightning import stopwatch
+from nvrc_lightning.callbacks.export import BitstreamExport, reconstruction
+from nvrc_lightning.callbacks.rate_control import RateControl
+from nvrc_lightning.evaluation.metrics import ScoreMeter
+from nvrc_lightning.modules.video_codec import VideoCodec
+
+__all__ = ["Finish", "rehearse"]
+
+_ITERATIONS: Final = 3
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What the exports of a run take.
+
+    Args:
+        candidate: seconds of an entropy fit and of the coding that tells the file's size.
+        file: seconds of writing, decoding, checking and scoring.
+    """
+
+    candidate: float = 0.0
+    file: float = 0.0
+
+    def seconds(self, trainer: lightning.Trainer) -> float:
+        """Return the time they will take, with all candidates that a `RateControl` is still going to try."""
+        controls = [each for each in trainer.callbacks if isinstance(each, RateControl)]  # type: ignore[attr-defined]
+        return self.file + self.candidate * (controls[0].candidates_left if controls else 1)
+
+
+def rehearse(trainer: lightning.Trainer, codec: VideoCodec) -> Finish:
+    """Do a little of each part with the parameters as they are; training goes on as if nothing had been done."""
+    exports = [each for each in trainer.callbacks if isinstance(each, BitstreamExport)]  # type: ignore[attr-defined]
+    trial = copy.deepcopy(codec.compressed).eval()
+    iteration = _seconds(lambda: trial.fit_entropy_models(_ITERATIONS)) / (_ITERATIONS + 1)
+    with tempfile.TemporaryDirectory(prefix="nvrc-") as folder:
+        path = Path(folder) / "rehearsal.nvrc"
+        coding = _seconds(lambda: save(trial, codec.format, path, codec.colour))
+        decoding = _verification(trainer, codec, path)
+    fits = sum(export.fit_iterations + 1 for export in exports)
+    return Finish(fits * iteration + len(exports) * coding, len(exports) * (coding + decoding))
+
+
+def _verification(trainer: lightning.Trainer, codec: VideoCodec, path: Path) -> float:
+    """Return the seconds in which a file is opened, and decoded, compared and scored whole; the last frame counts."""
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    meter, count = ScoreMeter(datamodule.video), codec.format.frames
+    with torch.random.fork_rng(devices=[]):  # a network is initialised before its parameters are read
+        start = stopwatch.now()
+        frames = load(path).frames(device=codec.device)
+        opening = stopwatch.now() - start
+    for index in range(min(2, count)):  # the first may compile and import
+        start = stopwatch.now()
+        meter.update(next(frames))
+        reconstruction(codec, index)
+        seconds = stopwatch.now() - start
+    return opening + count * seconds
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = stopwatch.now()
+    call()
+    return stopwatch.now() - start
