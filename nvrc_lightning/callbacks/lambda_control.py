@@ -6,6 +6,8 @@ from typing import Final
 __all__ = ["LambdaControl"]
 
 _LARGEST_ERROR: Final = 3.0
+_STRONGEST_ANSWER: Final = 1.5
+"""Octaves of lambda at once for an octave of size; more would swing where sizes follow at once."""
 
 
 class LambdaControl:
@@ -42,7 +44,7 @@ class LambdaControl:
         """
         error = max(-_LARGEST_ERROR, min(_LARGEST_ERROR, math.log2(size / target)))
         change = 0.0 if math.isnan(self.error) else error - self.error
-        moved = self.octaves - self.gain * (elapsed * error + lag * change)
+        moved = self.octaves - (self.gain * elapsed * error + min(self.gain * lag, _STRONGEST_ANSWER) * change)
         self.octaves = max(self.lowest, min(self.highest, moved))
         self.error = error
 
