@@ -33,16 +33,18 @@ class NvrcLiteNetwork(Network):
         base_grids: levels under the stem, each (channels, time divisor, space divisor).
         stage_grids: one per stage, (channels, time divisor); 0 channels for none.
         local_channels: channels of the finest local grid; 0 for none, -1 for the preset's.
+        shortcut: carry the input across blocks that change width, by a linear map.
     """
 
     size: str = "auto"
     base_grids: tuple[tuple[int, int, int], ...] = ()
     stage_grids: tuple[tuple[int, int], ...] = ()
     local_channels: int = -1
+    shortcut: bool = True
 
     def build(self, fmt: VideoFormat) -> nn.Module:
         """Return the network."""
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {"shortcut": int(self.shortcut)}
         if self.base_grids:
             changes["base_grids"] = tuple(tuple(grid) for grid in self.base_grids)
         if self.stage_grids:

@@ -4,6 +4,7 @@ patch indices --> windows --> CompressedModule --> patches --> D        loss = R
                                       |--> bits -------------> R        (R in bits per source pixel)
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,11 +44,13 @@ class VideoCodec(lightning.LightningModule):
         rates: learning rates.
         gradient_clip: greatest norm of a distortion step's gradient; a rate step is scaled as the last one was.
         colour: what is coded, RGB or YUV at 4:4:4.
+        start_lmbda: lambda that the groups' starting steps are meant for: with another one they start finer or coarser
+            by its square root, which is what the best steps do where distortion grows with their square; 0 leaves them.
         plain_side: store side information without priors of its own, to measure what coding it is worth.
         compile_network: compile the network's part of a training step; minutes at the start for faster steps.
 
     Raises:
-        ValueError: the distortion is one of YUV, but RGB is coded.
+        ValueError: the distortion is one of YUV, but RGB is coded, or a lambda is out of range.
     """
 
     compressed: CompressedModule
@@ -61,12 +64,15 @@ class VideoCodec(lightning.LightningModule):
         rates: LearningRates = LearningRates(),  # noqa: B008 - frozen
         gradient_clip: float = 1.0,
         colour: CodedColour = CodedColour.RGB,
+        start_lmbda: float = 0.0,
         plain_side: bool = False,
         compile_network: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(distortion, YuvDistortion) and colour == CodedColour.RGB:
             raise ValueError("YuvDistortion compares YUV pictures; set --model.colour=YUV444 with it")
+        if not (0 < lmbda < math.inf and 0 <= start_lmbda < math.inf):
+            raise ValueError(f"lmbda is {lmbda} and start_lmbda {start_lmbda}; the first must be above 0, neither negative")
         self.network = network
         self.groups = tuple(groups)
         self.distortion = distortion
@@ -74,6 +80,7 @@ class VideoCodec(lightning.LightningModule):
         self.rates = rates
         self.gradient_clip = gradient_clip
         self.colour = colour
+        self.start_lmbda = start_lmbda
         self.plain_side = plain_side
         self._call = torch.compile(functional_call) if compile_network else functional_call
         self.joint = True
@@ -91,6 +98,9 @@ class VideoCodec(lightning.LightningModule):
         self.compressed = CompressedModule(
             self.network.build(self.format), self.groups, StraightThrough(), seed=datamodule.seed
         )
+        if self.start_lmbda:
+            for codec in self.compressed.tensor_codecs():
+                codec.quantizer.scale_steps(0.5 * math.log2(self.start_lmbda / self.lmbda))
         if self.plain_side:
             for side in self.compressed.side_tensors():
                 side.make_plain()

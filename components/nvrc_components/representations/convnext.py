@@ -47,6 +47,8 @@ class ConvNeXtBlock(nn.Module):
         self.expand = nn.Linear(c_in, expansion * c_out, bias=False)
         self.project = nn.Linear(expansion * c_out, c_out, bias=False)
         self.shortcut = nn.Linear(c_in, c_out, bias=False) if shortcut and c_in != c_out else None
+        if self.shortcut is not None:
+            nn.init.orthogonal_(self.shortcut.weight)  # keeps what comes in, as a residual does
         self.residual = c_in == c_out
 
     def forward(self, x: Tensor, padding: int = 1) -> Tensor:
