@@ -72,7 +72,9 @@ class VideoCodec(lightning.LightningModule):
         if isinstance(distortion, YuvDistortion) and colour == CodedColour.RGB:
             raise ValueError("YuvDistortion compares YUV pictures; set --model.colour=YUV444 with it")
         if not (0 < lmbda < math.inf and 0 <= start_lmbda < math.inf):
-            raise ValueError(f"lmbda is {lmbda} and start_lmbda {start_lmbda}; the first must be above 0, neither negative")
+            raise ValueError(
+                f"lmbda is {lmbda} and start_lmbda {start_lmbda}; the first must be above 0, neither negative"
+            )
         self.network = network
         self.groups = tuple(groups)
         self.distortion = distortion

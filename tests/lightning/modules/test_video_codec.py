@@ -1,18 +1,29 @@
-"""Training steps under other precisions, and compiled."""
+"""Where training starts from, and its steps under other precisions and compiled."""
 
 import csv
+import math
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior
+from nvrc_components.groups import Group
+from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, TensorQuantizer
 from nvrc_components.representations.patches import Region
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
-from nvrc_lightning.modules.networks import HiNervNetwork
+from nvrc_lightning.modules.losses import RgbDistortion
+from nvrc_lightning.modules.networks import HiNervNetwork, NvrcLiteNetwork
 from nvrc_lightning.modules.video_codec import VideoCodec
 from tests.lightning.helpers import differences, fit
 
 FORMAT = VideoFormat(64, 48, 2, Fraction(25), 8, Chroma.YUV420, ColourMatrix.BT601, ColourRange.LIMITED)
+GROUPS = (
+    Group("grids", "*features.grid", BlockQuantizer, GaussianPrior),
+    Group("biases", "*bias", TensorQuantizer, GaussianPrior),
+    Group("weights", "*", DualAxisQuantizer, DualAxisGaussian),
+)
 ONE_STEP = ("--data.frames=0:1", "--data.patch=[24,32]", "--trainer.log_every_n_steps=1")
 
 
@@ -90,3 +101,31 @@ def test_pictures_of_half_precision_are_those_of_full_nearly(dtype):
             half = network(frames, region)
     torch.testing.assert_close(half.float(), plain, atol=0.1, rtol=0)
     assert not torch.equal(half.float(), plain)
+
+
+@pytest.fixture
+def first_steps():
+    """Return a function that gives log2 of every parameter's steps before training with a lambda."""
+
+    def of(lmbda, start_lmbda):
+        codec = VideoCodec(NvrcLiteNetwork(size="xxs"), GROUPS, RgbDistortion(), lmbda, start_lmbda=start_lmbda)
+        video = SimpleNamespace(format=FORMAT, rgb=lambda: torch.zeros(2, 3, 48, 64, dtype=torch.uint8))
+        codec._trainer = SimpleNamespace(datamodule=SimpleNamespace(video=video, seed=0))
+        torch.manual_seed(0)
+        codec.configure_model()
+        return [each.quantizer.log2_step().mean().item() for each in codec.compressed.tensor_codecs()]
+
+    return of
+
+
+@pytest.mark.parametrize(("lmbda", "octaves"), [(8.0, 0.0), (128.0, -2.0), (2.0, 1.0)])
+def test_steps_start_as_fine_as_lambda_asks_for(first_steps, lmbda, octaves):
+    steps, given = first_steps(lmbda, 8.0), first_steps(lmbda, 0.0)
+    assert steps == pytest.approx([step + octaves for step in given], abs=1 / 64)
+
+
+@pytest.mark.parametrize("lambdas", [(0.0, 8.0), (-1.0, 8.0), (math.inf, 0.0), (4.0, -8.0), (math.nan, 0.0)])
+def test_lambdas_out_of_range_are_refused(lambdas):
+    lmbda, start = lambdas
+    with pytest.raises(ValueError, match="lmbda is"):
+        VideoCodec(NvrcLiteNetwork(), GROUPS, RgbDistortion(), lmbda, start_lmbda=start)
