@@ -12,7 +12,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from nvrc_components.bitstream.video_file import CodedColour, full_precision
 from nvrc_components.compressed_module import CompressedModule, Group
@@ -24,6 +24,7 @@ from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.modules.losses import YuvDistortion
+from nvrc_lightning.modules.muon import MuonAdam, is_matrix
 from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.options import LearningRates
 from nvrc_lightning.modules.rendering import crops, render_patches
@@ -42,6 +43,7 @@ class VideoCodec(lightning.LightningModule):
         distortion: D(prediction, target), both (B, 3, h, w) in [0, 1].
         lmbda: weight of the distortion against bits per source pixel; larger is better quality.
         rates: learning rates.
+        muon: take Muon's steps on the network's matrices instead of Adam's, which gets further in short trainings.
         gradient_clip: greatest norm of a distortion step's gradient; a rate step is scaled as the last one was.
         colour: what is coded, RGB or YUV at 4:4:4.
         start_lmbda: lambda that the groups' starting steps are meant for: with another one they start finer or coarser
@@ -62,6 +64,7 @@ class VideoCodec(lightning.LightningModule):
         distortion: nn.Module,
         lmbda: float = 4.0,
         rates: LearningRates = LearningRates(),  # noqa: B008 - frozen
+        muon: bool = False,
         gradient_clip: float = 1.0,
         colour: CodedColour = CodedColour.RGB,
         start_lmbda: float = 0.0,
@@ -80,6 +83,7 @@ class VideoCodec(lightning.LightningModule):
         self.distortion = distortion
         self.lmbda = lmbda
         self.rates = rates
+        self.muon = muon
         self.gradient_clip = gradient_clip
         self.colour = colour
         self.start_lmbda = start_lmbda
@@ -212,18 +216,23 @@ class VideoCodec(lightning.LightningModule):
     def configure_optimizers(self) -> Optimizer:
         """Adam over grids, network and codec, each at its own rate; `peak_lr` is what a stage scales."""
         theta = dict(self.compressed.module.named_parameters())
+        network = [p for name, p in theta.items() if not name.endswith("grid")]
         grids = [p for name, p in theta.items() if name.endswith("grid")]
-        matrices = [p for name, p in theta.items() if not name.endswith("grid") and p.dim() > 1]
-        vectors = [p for name, p in theta.items() if not name.endswith("grid") and p.dim() <= 1]
+        matrices = [p for p in network if self.muon and is_matrix(p)]
+        filters = [p for p in network if p.dim() > 1 and not (self.muon and is_matrix(p))]
+        vectors = [p for p in network if p.dim() <= 1]
         codec = [p for p in self.compressed.codecs.parameters() if p.requires_grad]
         rates = self.rates
-        parts = [(grids, rates.grids), (matrices, rates.network), (vectors, rates.network), (codec, rates.codec)]
-        named = [{"params": params, "lr": rate, "peak_lr": rate} for params, rate in parts if params]
-        for group in named:
-            decays = group["params"] is matrices
-            group["peak_decay"] = group["weight_decay"] = rates.weight_decay if decays else 0.0
+        groups = [
+            {"params": grids, "peak_lr": rates.grids, "peak_decay": 0.0},
+            {"params": matrices, "peak_lr": rates.network, "peak_decay": rates.weight_decay, "muon": True},
+            {"params": filters, "peak_lr": rates.network, "peak_decay": rates.weight_decay},
+            {"params": vectors, "peak_lr": rates.network, "peak_decay": 0.0},
+            {"params": codec, "peak_lr": rates.codec, "peak_decay": 0.0},
+        ]
+        groups = [group | {"lr": group["peak_lr"], "weight_decay": group["peak_decay"]} for group in groups]
         # A gradient scaler leaves its factor in the gradients of a fused Adam until after they are clipped.
-        return Adam(named, fused=self.trainer.scaler is None)
+        return MuonAdam([group for group in groups if group["params"]], fused=self.trainer.scaler is None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the learning rates of this configuration win over those that the checkpoint's run had."""
