@@ -56,6 +56,8 @@ class MuonAdam(Adam):
         assert gradient is not None
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
+            state["step"] = torch.zeros(())  # which Adam looks for when a state is loaded
+        state["step"] += 1
         momentum: Tensor = state["momentum"].mul_(_MOMENTUM).add_(gradient)
         return gradient.add(momentum, alpha=_MOMENTUM)
 
