@@ -93,7 +93,7 @@ def test_explicit_options_beat_the_checkpoint(tmp_path):
     config = yaml.safe_load((second / "config.yaml").read_text())
     assert config["model"]["init_args"]["lmbda"] == 0.9
     groups = checkpoint(second)["optimizer_states"][0]["param_groups"]
-    assert [group["peak_lr"] for group in groups] == [2e-5, 1e-5, 1e-5, 3e-5]
+    assert [group["peak_lr"] for group in groups] == [2e-5, 1e-5, 1e-5, 1e-5, 3e-5]
     assert "lambda 0.9" in (second / "result.json").read_text()
 
 
