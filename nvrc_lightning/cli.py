@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, cast
 
 from nvrc_components.errors import InputError, NvrcError
 from nvrc_lightning import stopwatch
-from nvrc_lightning.host_memory import keep_freed_memory
+from nvrc_lightning.host_memory import is_out_of_memory, keep_freed_memory
 from nvrc_lightning.suggestions import did_you_mean
 
 __all__ = ["main"]
@@ -60,6 +60,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"nvrc: interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(f"nvrc: error: there is not enough memory: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_INPUT
     except SystemExit as request:  # argument parsers end this way after printing help or a configuration
         return request.code if isinstance(request.code, int) else 0
 
