@@ -24,8 +24,8 @@ from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.modules.losses import YuvDistortion
-from nvrc_lightning.modules.muon import MuonAdam, is_matrix
 from nvrc_lightning.modules.networks import Network
+from nvrc_lightning.modules.optimizer import build_optimizer
 from nvrc_lightning.modules.options import LearningRates
 from nvrc_lightning.modules.rendering import crops, render_patches
 
@@ -214,25 +214,9 @@ class VideoCodec(lightning.LightningModule):
         return yuv_to_rgb(luma, u, v, self.format)
 
     def configure_optimizers(self) -> Optimizer:
-        """Adam over grids, network and codec, each at its own rate; `peak_lr` is what a stage scales."""
-        theta = dict(self.compressed.module.named_parameters())
-        network = [p for name, p in theta.items() if not name.endswith("grid")]
-        grids = [p for name, p in theta.items() if name.endswith("grid")]
-        matrices = [p for p in network if self.muon and is_matrix(p)]
-        filters = [p for p in network if p.dim() > 1 and not (self.muon and is_matrix(p))]
-        vectors = [p for p in network if p.dim() <= 1]
-        codec = [p for p in self.compressed.codecs.parameters() if p.requires_grad]
-        rates = self.rates
-        groups = [
-            {"params": grids, "peak_lr": rates.grids, "peak_decay": 0.0},
-            {"params": matrices, "peak_lr": rates.network, "peak_decay": rates.weight_decay, "muon": True},
-            {"params": filters, "peak_lr": rates.network, "peak_decay": rates.weight_decay},
-            {"params": vectors, "peak_lr": rates.network, "peak_decay": 0.0},
-            {"params": codec, "peak_lr": rates.codec, "peak_decay": 0.0},
-        ]
-        groups = [group | {"lr": group["peak_lr"], "weight_decay": group["peak_decay"]} for group in groups]
+        """Return Adam or Muon over grids, network and codec; `peak_lr` is what a stage scales."""
         # A gradient scaler leaves its factor in the gradients of a fused Adam until after they are clipped.
-        return MuonAdam([group for group in groups if group["params"]], fused=self.trainer.scaler is None)
+        return build_optimizer(self.compressed, self.rates, self.muon, fused=self.trainer.scaler is None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the learning rates of this configuration win over those that the checkpoint's run had."""
