@@ -45,7 +45,7 @@ def _encode(arguments: Sequence[str]) -> None:
     parser.add_argument("--target-size", metavar="SIZE", help="size that the file is to have: 200kB, 1.5MB, 300KiB")
     parser.add_argument("--target-bpp", type=float, metavar="BPP", help="the same, in bits for each pixel")
     parser.add_argument("--target-time", metavar="TIME", help="time that encoding is to take: 90s, 10m, 1h30m")
-    parser.add_argument("--epochs", type=int, help="how often every frame is trained on")
+    parser.add_argument("--epochs", type=int, help="how often every frame is trained on; not with --target-time")
     parser.add_argument("--size", help="size of the network: auto, xxs, xs, s, m, l")
     parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 of the video")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")

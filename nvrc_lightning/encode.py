@@ -1,5 +1,6 @@
 """A video in, a `.nvrc` file out."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,8 +50,8 @@ def encode(
         lmbda: weight of the distortion against bits per pixel; larger is better quality and a larger file.
         target_size: size that the file is to have, such as 200kB, 1.5MB or 300KiB; lambda is where its control begins.
         target_bpp: the same in bits for each pixel; one of both.
-        target_time: time that encoding is to take, such as 90s, 10m or 1h30m; `epochs` is of no effect then.
-        epochs: how often every frame is trained on.
+        target_time: time that encoding is to take, such as 90s, 10m or 1h30m.
+        epochs: how often every frame is trained on; not with `target_time`, which decides it.
         size: size of the network: auto, or from xxs to l.
         frames: frames to take, as start:stop.
         device: auto, cpu, cuda or cuda:N.
@@ -59,8 +60,11 @@ def encode(
         options: any further options of `nvrc fit`.
 
     Raises:
-        InputError: the video, an option or the output cannot be used as asked; before training starts.
+        InputError: the video, an option or the output cannot be used as asked, which is found out before training
+            starts; a target is out of reach, which may show only then.
     """
+    if epochs is not None and target_time is not None:
+        raise InputError("give a number of epochs or a target time, which decides it, not both")
     words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}", *_device_options(device)]
     for option, value in (
         ("model.lmbda", lmbda),
@@ -113,6 +117,8 @@ def _target_options(size: str | None, bpp: float | None, duration: str | None) -
         parse_size(size)
         words += ["--trainer.callbacks+=RateControl", f"--trainer.callbacks.size={size}"]
     if bpp is not None:
+        if not 0 < bpp < math.inf:
+            raise InputError(f"target of {bpp:g} bits for each pixel: it must be above 0, such as 0.1")
         words += ["--trainer.callbacks+=RateControl", f"--trainer.callbacks.bpp={bpp}"]
     if duration is not None:
         parse_duration(duration)

@@ -24,6 +24,7 @@ COARSEST: Final = 8.0
 _ENOUGH, _AIM = 0.985, 0.994
 _ATTEMPTS: Final = 8
 _HALVINGS: Final = 14
+_LAST_ATTEMPTS: Final = 5
 
 
 class TargetError(InputError):
@@ -69,8 +70,14 @@ def scale_to_size(
         if search.is_over():
             break
         octaves = search.next_octaves()
+        if octaves == search.coarse and search.best is not None:  # by the estimates nothing finer is small enough
+            break
     if search.best is None and search.fine < COARSEST:
         search.attempt(COARSEST)
+        for _ in range(_LAST_ATTEMPTS):
+            if search.is_over():
+                break
+            search.attempt((search.fine + search.coarse) / 2)
     return search.settle()
 
 
@@ -129,7 +136,7 @@ class _Search:
         if self.best is None:
             raise TargetError(
                 f"the file cannot be made as small as {self.limit:,} bytes: this network needs {self.smallest:,} at "
-                "least; give a smaller network, such as --size xs (--model.network.size=xs), or a larger target"
+                "least; give a smaller network (--size, --model.network.size) or a larger target"
             )
         self.compressed.codecs.load_state_dict(self._kept)
         return replace(self.best, attempts=self.last.attempts)

@@ -160,6 +160,12 @@ class NvrcCLI(LightningCLI):
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, ModuleNotFoundError) as error:
             raise InputError(explain(str(error))) from error
+        except RuntimeError as error:
+            if "more than one stateful callback" not in str(error):
+                raise
+            raise InputError(
+                "trainer.callbacks: one kind is there twice, such as a target that the recipe has already; drop one"
+            ) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """Build the trainer, with what this package's training needs where the configuration leaves it open."""

@@ -58,6 +58,7 @@ class BitstreamExport(Callback):
         self.show = show
         self.result: Result | None = None
         self.file = Path(path)
+        self._written = False
         self._seconds: dict[str, float] = {}
         self._mark = time.perf_counter()
         self._device = torch.device("cpu")
@@ -129,7 +130,7 @@ class BitstreamExport(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
         """Leave no interim file that could pass for one of the wanted size."""
-        if isinstance(exception, TargetError):
+        if isinstance(exception, TargetError) and self._written:
             self.file.unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
@@ -153,6 +154,7 @@ class BitstreamExport(Callback):
         except OSError as error:
             raise InputError(f"{self.file}: cannot be written ({error.strerror}); choose another folder") from error
         save(codec.compressed, codec.format, self.file, codec.colour, force=True)
+        self._written = True
 
     def _collect(
         self, codec: VideoCodec, video: str, rate: Rate, scores: Scores, seconds: float, difference: int

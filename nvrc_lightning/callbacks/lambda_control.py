@@ -42,6 +42,8 @@ class LambdaControl:
             elapsed: progress of training since the last update, weighted with the pace at which sizes can follow.
             lag: progress of training in which a size comes most of the way to where it will settle.
         """
+        if not math.isfinite(size):  # what has diverged says nothing about lambda
+            return
         error = max(-_LARGEST_ERROR, min(_LARGEST_ERROR, math.log2(size / target)))
         change = 0.0 if math.isnan(self.error) else error - self.error
         moved = self.octaves - (self.gain * elapsed * error + min(self.gain * lag, _STRONGEST_ANSWER) * change)

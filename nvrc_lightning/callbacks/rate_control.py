@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from functools import partial
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from nvrc_components.bitstream.video_file import sections_of
 from nvrc_components.compressed_module import CompressedModule
+from nvrc_components.errors import InputError
 from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.callbacks.lambda_control import LambdaControl
 from nvrc_lightning.callbacks.schedule import Plan, plan_of
@@ -27,7 +29,13 @@ _LAG: Final = 180
 """Steps in which sizes follow lambda most of the way; in runs shorter than the first, progress counts for less."""
 _LANDING: Final = 0.9
 _AIM: Final = 0.995
+_FEWEST_ATTEMPTS: Final = 2
 _USUAL_ATTEMPTS: Final = 3
+_MOST_ATTEMPTS: Final = 4
+"""Candidates of a search, to plan with."""
+_UNTRAINED: Final = 10
+"""How much longer priors are fitted that no rate has trained."""
+_ACCEPTED: Final = 0.97
 _PSI_BYTES: Final = 3
 
 
@@ -47,15 +55,16 @@ class RateControl(Callback):
         fit_iterations: steps of the entropy models for each candidate when the last stage begins.
 
     Raises:
-        ValueError: both or none are given, or one is no size.
+        ValueError: both or none are given, or bpp is not positive.
+        InputError: the size is none.
     """
 
-    def __init__(self, size: str = "", bpp: float = 0.0, fit_iterations: int = 30) -> None:
+    def __init__(self, size: str | int = "", bpp: float = 0.0, fit_iterations: int = 30) -> None:
         if bool(size) == bool(bpp):
             raise ValueError("RateControl needs a size, such as 200kB, or bpp, and not both")
         if bpp and not 0 < bpp < math.inf:
             raise ValueError(f"bpp is {bpp}; RateControl needs a positive number of bits for each pixel")
-        self._bytes = parse_size(size) if size else 0
+        self._bytes = parse_size(str(size)) if size else 0
         self.bpp = bpp
         self.fit_iterations = fit_iterations
         self._attempts = _USUAL_ATTEMPTS
@@ -65,10 +74,14 @@ class RateControl(Callback):
         self._handled = -1
         self._fixed = 0
 
-    @property
-    def candidates_left(self) -> int:
-        """How many files will be coded until the last one has the size, if it goes on as it did."""
-        return self._attempts * (1 if self._landed else 2)
+    def candidates_left(self, iterations: int) -> list[int]:
+        """Return the entropy models' steps for each file that will be coded, if it goes on as it did.
+
+        Args:
+            iterations: of the candidates at the end.
+        """
+        attempts = max(_FEWEST_ATTEMPTS, min(_MOST_ATTEMPTS, self._attempts))
+        return attempts * [iterations] + (0 if self._landed else attempts) * [self.fit_iterations]
 
     def limit(self, fmt: VideoFormat) -> int:
         """Return the wanted size of a video's file in bytes."""
@@ -79,8 +92,12 @@ class RateControl(Callback):
 
         Raises:
             TargetError: the file's header and side information alone are larger than the target.
+            InputError: `Stages` comes later, and would undo what is done when its last stage begins.
         """
         assert isinstance(pl_module, VideoCodec)
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        if any(isinstance(callback, Stages) for callback in callbacks[callbacks.index(self) :]):
+            raise InputError("RateControl must come after Stages in trainer.callbacks; move it down")
         self._control = LambdaControl(math.log2(pl_module.lmbda))
         if self._state:
             self._control.load_state_dict(self._state)
@@ -115,9 +132,17 @@ class RateControl(Callback):
             TargetError: the network's smallest file is larger.
         """
         self._search(codec, codec.compressed, iterations)
+        size = file_bytes(codec.compressed, codec.format, codec.colour)
+        limit = self.limit(codec.format)
+        if size < _ACCEPTED * limit:
+            warnings.warn(
+                f"the file has {size:,} of {limit:,} bytes: finer steps would show in no picture; a larger network "
+                "(--size, --model.network.size) can use more",
+                stacklevel=2,
+            )
 
     def state_dict(self) -> dict[str, Any]:
-        """Lambda and the size that it answered last."""
+        """Where lambda and the search for the size have got to."""
         kept = {"fixed": self._fixed, "attempts": self._attempts, "landed": self._landed}
         return {"control": self._control.state_dict(), **kept}
 
@@ -137,7 +162,8 @@ class RateControl(Callback):
         """Scale the steps to the target; the entropy models are left for the last stage to train."""
         self._landed = True
         trial = copy.deepcopy(codec.compressed).eval()
-        octaves = trainer.strategy.broadcast(self._search(codec, trial, self.fit_iterations))
+        iterations = self.fit_iterations * (1 if codec.rate_weight else _UNTRAINED)
+        octaves = trainer.strategy.broadcast(self._search(codec, trial, iterations))
         for tensor_codec in codec.compressed.tensor_codecs():
             tensor_codec.quantizer.scale_steps(octaves)
 
@@ -159,8 +185,8 @@ class RateControl(Callback):
         if least > self.limit(codec.format):
             raise TargetError(
                 f"the target of {self.limit(codec.format):,} bytes cannot be reached: header and side information of "
-                f"this network take {least:,} at least; give a smaller one, such as --size xxs "
-                "(--model.network.size=xxs), or a larger target"
+                f"this network take {least:,} at least; give a smaller one (--size, --model.network.size) or a larger "
+                "target"
             )
 
 

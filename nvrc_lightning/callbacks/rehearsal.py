@@ -27,30 +27,37 @@ class Finish:
     """What the exports of a run take.
 
     Args:
-        candidate: seconds of an entropy fit and of the coding that tells the file's size.
-        file: seconds of writing, decoding, checking and scoring.
+        iteration: seconds of a step of the entropy models.
+        coding: seconds of making a file.
+        checking: seconds of decoding a file, comparing and scoring its frames.
     """
 
-    candidate: float = 0.0
-    file: float = 0.0
+    iteration: float = 0.0
+    coding: float = 0.0
+    checking: float = 0.0
 
     def seconds(self, trainer: lightning.Trainer) -> float:
         """Return the time they will take, with all candidates that a `RateControl` is still going to try."""
-        controls = [each for each in trainer.callbacks if isinstance(each, RateControl)]  # type: ignore[attr-defined]
-        return self.file + self.candidate * (controls[0].candidates_left if controls else 1)
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        controls = [each for each in callbacks if isinstance(each, RateControl)]
+        exports = [each for each in callbacks if isinstance(each, BitstreamExport)]
+        whole = 0.0
+        for export in exports:
+            candidates = controls[0].candidates_left(export.fit_iterations) if controls else []
+            fits = candidates or [export.fit_iterations]
+            whole += sum(fits) * self.iteration + (len(candidates) + 1) * self.coding + self.checking
+        return whole
 
 
 def rehearse(trainer: lightning.Trainer, codec: VideoCodec) -> Finish:
     """Do a little of each part with the parameters as they are; training goes on as if nothing had been done."""
-    exports = [each for each in trainer.callbacks if isinstance(each, BitstreamExport)]  # type: ignore[attr-defined]
     trial = copy.deepcopy(codec.compressed).eval()
     iteration = _seconds(lambda: trial.fit_entropy_models(_ITERATIONS)) / (_ITERATIONS + 1)
     with tempfile.TemporaryDirectory(prefix="nvrc-") as folder:
         path = Path(folder) / "rehearsal.nvrc"
         coding = _seconds(lambda: save(trial, codec.format, path, codec.colour))
         decoding = _verification(trainer, codec, path)
-    fits = sum(export.fit_iterations + 1 for export in exports)
-    return Finish(fits * iteration + len(exports) * coding, len(exports) * (coding + decoding))
+    return Finish(iteration, coding, decoding)
 
 
 def _verification(trainer: lightning.Trainer, codec: VideoCodec, path: Path) -> float:

@@ -76,7 +76,7 @@ class Stage:
 class Stages(Callback):
     """Sets surrogate, learning rates, weight decay and gradient clip before every step, as pure functions of the step.
 
-    Nothing is kept between steps, so a resumed run goes on exactly as an uninterrupted one.
+    Nothing that matters is kept between steps, so a resumed run goes on exactly as an uninterrupted one.
 
     Args:
         stages: in order; their shares divide the training.
@@ -86,12 +86,7 @@ class Stages(Callback):
         if not stages:
             raise ValueError("stages is empty; give at least one")
         self.stages = list(stages)
-
-    @property
-    def last_begins(self) -> float:
-        """The progress at which the last stage begins."""
-        shares = [stage.share for stage in self.stages]
-        return sum(shares[:-1]) / sum(shares)
+        self._handled = -1
 
     def locate(self, progress: float) -> tuple[Stage, float]:
         """Return the stage at a progress through training, and the progress through it, from 0 to 1."""
@@ -115,8 +110,9 @@ class Stages(Callback):
         assert isinstance(pl_module, VideoCodec)
         step, plan = trainer.global_step, plan_of(trainer)
         stage, progress = self.locate(plan.progress(step))
-        if stage.calibrate and self.begins(step, plan):
+        if stage.calibrate and self.begins(step, plan) and step != self._handled:
             pl_module.compressed.calibrate()
+        self._handled = step  # with accumulated gradients there are several batches a step
         pl_module.stage_name = stage.name
         pl_module.clip_scale = stage.clip
         pl_module.rate_weight = stage.rate_weight

@@ -1,6 +1,7 @@
 """Training that ends when it is wanted to: the number of steps follows from how long a step takes here."""
 
 import math
+from dataclasses import astuple
 from statistics import median
 from typing import Any, Final
 
@@ -97,7 +98,7 @@ class TimeBudget(Planner):
         """The time spent, what was measured, and the plan."""
         return {
             "elapsed": self.elapsed,
-            "finish": [self._finish.candidate, self._finish.file],
+            "finish": list(astuple(self._finish)),
             "rehearsals": self._rehearsals,
             "rates": list(self._rates),
             "plan": [list(stretch) for stretch in self.plan.stretches],

@@ -1,12 +1,12 @@
 """Adam, with orthogonal updates for matrices (Muon; K. Jordan et al. 2024, kellerjordan.github.io/posts/muon)."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 __all__ = ["MuonAdam", "is_matrix"]
 
@@ -17,16 +17,24 @@ _SPREAD: Final = 0.2  # root mean square of Adam's updates in units of the learn
 _SMALLEST: Final = 8
 
 
-class MuonAdam(Adam):
+class MuonAdam(Optimizer):
     """Adam, but for the groups with `muon` set: there the momentum's singular values are all brought near 1.
 
     Directions of a layer that the loss rarely asks for then move as fast as the common ones. A step has the size that
     Adam's has at the same learning rate; weight decay shrinks the weights apart from the gradient.
+
+    Args:
+        groups: parameter groups.
+        options: those of Adam.
     """
+
+    def __init__(self, groups: Sequence[dict[str, Any]], **options: Any) -> None:
+        self._adam = Adam(groups, **options)
+        super().__init__(self._adam.param_groups, self._adam.defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step; matrices have no gradient afterwards."""
+        """Take a step."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -34,7 +42,10 @@ class MuonAdam(Adam):
         for group in self.param_groups:
             if group.get("muon"):
                 self._orthogonal_step(group)
-        super().step()
+        # Loading a state replaces both.
+        self._adam.state = self.state
+        self._adam.param_groups = [group for group in self.param_groups if not group.get("muon")]
+        self._adam.step()
         return loss
 
     def _orthogonal_step(self, group: dict[str, Any]) -> None:
@@ -48,7 +59,6 @@ class MuonAdam(Adam):
             for parameter, update in zip(parameters, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.add_(update.view_as(parameter), alpha=-group["lr"] * pace)
-                parameter.grad = None  # so that Adam passes it by
 
     def _momentum(self, parameter: nn.Parameter) -> Tensor:
         """Return the mean gradient, one step ahead (Nesterov)."""
@@ -56,8 +66,6 @@ class MuonAdam(Adam):
         assert gradient is not None
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
-            state["step"] = torch.zeros(())  # which Adam looks for when a state is loaded
-        state["step"] += 1
         momentum: Tensor = state["momentum"].mul_(_MOMENTUM).add_(gradient)
         return gradient.add(momentum, alpha=_MOMENTUM)
 

@@ -1,14 +1,17 @@
 """Which parameters learn at which rate, and how."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from nvrc_components.compressed_module import CompressedModule
+from nvrc_components.errors import InputError
 from nvrc_lightning.modules.muon import MuonAdam, is_matrix
 from nvrc_lightning.modules.options import LearningRates
 
-__all__ = ["build_optimizer"]
+__all__ = ["adopt_rates", "build_optimizer", "same_shapes"]
 
 
 def build_optimizer(compressed: CompressedModule, rates: LearningRates, muon: bool, fused: bool) -> Optimizer:
@@ -36,3 +39,30 @@ def build_optimizer(compressed: CompressedModule, rates: LearningRates, muon: bo
     ]
     groups = [group | {"lr": group["peak_lr"], "weight_decay": group["peak_decay"]} for group in groups]
     return MuonAdam([group for group in groups if group["params"]], fused=fused)
+
+
+def adopt_rates(checkpoint: dict[str, Any], optimizer: Optimizer) -> None:
+    """Put the learning rates of an optimiser into the state that a checkpoint has of an earlier one.
+
+    Raises:
+        InputError: they do not share the parameters out alike.
+    """
+    fresh = optimizer.param_groups
+    for state in checkpoint.get("optimizer_states", ()):
+        if _kinds(state["param_groups"]) != _kinds(fresh):
+            raise InputError(
+                "the checkpoint was trained by another optimiser; go on with the config.yaml of its run, or with the "
+                "other --model.muon"
+            )
+        for saved, group in zip(state["param_groups"], fresh, strict=True):
+            saved |= {name: group[name] for name in ("peak_lr", "peak_decay")}
+
+
+def same_shapes(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> bool:
+    """Return whether two states have the same tensors, whatever their values."""
+    return {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
+
+
+def _kinds(groups: list[dict[str, Any]]) -> list[tuple[int, bool]]:
+    """Return for each group how many parameters it has, and whether Muon steps them."""
+    return [(len(group["params"]), bool(group.get("muon"))) for group in groups]

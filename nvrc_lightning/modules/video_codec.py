@@ -16,18 +16,17 @@ from torch.optim import Optimizer
 
 from nvrc_components.bitstream.video_file import CodedColour, full_precision
 from nvrc_components.compressed_module import CompressedModule, Group
-from nvrc_components.errors import InputError
-from nvrc_components.functional.color import upsample_chroma, yuv_to_rgb
+from nvrc_components.functional.color import yuv_to_rgb
 from nvrc_components.quantizers import StraightThrough
 from nvrc_components.representations.patches import Region
 from nvrc_components.representations.representation import Representation
-from nvrc_components.video_format import Chroma, VideoFormat
-from nvrc_lightning.data.video import Video
+from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.modules.losses import YuvDistortion
 from nvrc_lightning.modules.networks import Network
-from nvrc_lightning.modules.optimizer import build_optimizer
+from nvrc_lightning.modules.optimizer import adopt_rates, build_optimizer, same_shapes
 from nvrc_lightning.modules.options import LearningRates
 from nvrc_lightning.modules.rendering import crops, render_patches
+from nvrc_lightning.modules.source import training_frames
 
 
 class VideoCodec(lightning.LightningModule):
@@ -219,11 +218,13 @@ class VideoCodec(lightning.LightningModule):
         return build_optimizer(self.compressed, self.rates, self.muon, fused=self.trainer.scaler is None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the learning rates of this configuration win over those that the checkpoint's run had."""
-        fresh = self.configure_optimizers().param_groups
-        for state in checkpoint.get("optimizer_states", ()):
-            for saved, group in zip(state["param_groups"], fresh, strict=True):
-                saved |= {name: group[name] for name in ("peak_lr", "peak_decay")}
+        """Let the learning rates of this configuration win over those that the checkpoint's run had.
+
+        Raises:
+            InputError: the checkpoint's run had another optimiser, and training is to go on.
+        """
+        if self.trainer.training and same_shapes(checkpoint["state_dict"], self.state_dict()):
+            adopt_rates(checkpoint, self.configure_optimizers())
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any, **__: Any) -> None:
         """Scale the gradient to the norm at most, and remember by how much, for the rate steps."""
@@ -231,23 +232,3 @@ class VideoCodec(lightning.LightningModule):
         limit = self.gradient_clip * self.clip_scale
         norm = nn.utils.clip_grad_norm_(parameters, limit)
         self.clip_factor = min(1.0, limit / (float(norm) + 1e-6))
-
-
-def training_frames(video: Video, colour: CodedColour) -> Tensor:
-    """Return the video as training sees it: integer code values of the coded colour space.
-
-    Shape: (T, 3, H, W).
-
-    Raises:
-        InputError: the colour is YUV, but the video is RGB.
-    """
-    if colour == CodedColour.RGB:
-        return video.rgb()
-    fmt = video.format
-    if fmt.chroma == Chroma.RGB:
-        raise InputError("the video is RGB and cannot be coded as YUV; leave --model.colour at RGB")
-    planes = [
-        plane if size == fmt.plane_sizes[0] else upsample_chroma(plane.float(), fmt.plane_sizes[0]).round().to(plane)
-        for plane, size in zip(video.planes, fmt.plane_sizes, strict=True)
-    ]
-    return torch.stack(planes, 1)

@@ -97,6 +97,16 @@ def test_explicit_options_beat_the_checkpoint(tmp_path):
     assert "lambda 0.9" in (second / "result.json").read_text()
 
 
+def test_a_checkpoint_of_another_optimiser_is_one_line(tmp_path, capsys):
+    saved = fit(tmp_path) / "checkpoints" / "last.ckpt"
+    capsys.readouterr()
+    assert main(["fit", *TINY, "--model.muon=false", f"--ckpt_path={saved}"]) == 2
+    error = capsys.readouterr().err
+    assert "trained by another optimiser" in error
+    assert error.count("\n") == 1
+    assert main(["validate", *TINY, "--model.muon=false", f"--ckpt_path={saved}"]) == 0
+
+
 def test_checkpoints_hold_plain_data_and_no_hyper_parameters(tmp_path):
     state = checkpoint(fit(tmp_path))  # loaded with weights_only
     assert "hyper_parameters" not in state

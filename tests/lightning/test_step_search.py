@@ -12,7 +12,7 @@ from torch import nn
 from nvrc_components.compressed_module import CompressedModule, Group
 from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, OctreeContext
 from nvrc_components.errors import InputError
-from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, TensorQuantizer
+from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, FixedQuantizer, TensorQuantizer
 from nvrc_lightning.file_size import estimated_bytes
 from nvrc_lightning.step_search import scale_to_size
 
@@ -78,8 +78,25 @@ def test_more_than_the_network_can_use_is_not_filled_with_noise():
 
 def test_a_size_out_of_reach_names_the_smallest_one():
     trial = copy.deepcopy(network())
-    with pytest.raises(InputError, match=r"as small as 30 bytes: this network needs \d+ at least; .*--size xs"):
+    with pytest.raises(InputError, match=r"as small as 30 bytes: this network needs \d+ at least; .*--size"):
         scale_to_size(trial, partial(size_of, trial), 30, 10)
+
+
+def test_nothing_is_tried_twice():
+    torch.manual_seed(0)
+    coarse = [Group("all", "*", FixedQuantizer, GaussianPrior)]  # whose steps move in eighths of an octave
+    trial = CompressedModule(nn.Linear(200, 100), coarse).eval()
+    trial.fit_entropy_models(10)
+    sizes = []
+
+    def size():
+        sizes.append(size_of(trial))
+        return sizes[-1]
+
+    limit = int(0.9 * size_of(trial))
+    scaling = scale_to_size(trial, size, limit, 10)
+    assert len(sizes) == scaling.attempts == len(set(sizes))
+    assert 0.9 * limit <= scaling.size <= limit
 
 
 def test_the_estimate_leaves_training_alone():

@@ -46,7 +46,7 @@ def test_bits_for_each_pixel_are_of_the_file(tmp_path, free_size):
 
 
 def test_nothing_over_the_target_is_left(tmp_path):
-    with pytest.raises(InputError, match=r"cannot be made as small as 420 bytes: .* --size xs"):
+    with pytest.raises(InputError, match=r"cannot be made as small as 420 bytes: .*--size"):
         encode("bunny", tmp_path / "a.nvrc", frames="0:4", target_size="420B", options=(*TINY[2:], MORE[1]))
     assert files_in(tmp_path) == []
 
@@ -76,6 +76,44 @@ def test_a_target_below_the_header_is_refused_before_training(tmp_path, capsys, 
     assert "the target of 99 bytes cannot be reached: header and side information" in capsys.readouterr().err
 
 
+def test_a_refused_target_leaves_the_file_of_an_earlier_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["fit", *TINY, "--trainer.logger=false", "--trainer.max_epochs=1"]
+    assert main(words) == 0
+    before = Path("video.nvrc").read_bytes()
+    assert main([*words, "--trainer.callbacks+=RateControl", "--trainer.callbacks.size=99B"]) == 2
+    assert Path("video.nvrc").read_bytes() == before
+
+
+def test_a_file_that_no_picture_gains_from_is_told(tmp_path, free_size):
+    words = ["--trainer.callbacks+=RateControl", f"--trainer.callbacks.size={100 * free_size}", *MORE]
+    with pytest.warns(UserWarning, match=r"the file has [\d,]+ of [\d,]+ bytes: .* a larger network"):
+        fit(tmp_path, *words)
+
+
+def test_a_size_in_a_recipe_may_be_a_number(tmp_path, capsys):
+    target = {"class_path": "RateControl", "init_args": {"size": 99}}
+    (tmp_path / "target.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": [target]}}))
+    assert main(["fit", "--config=nvrc_lite", f"--config={tmp_path / 'target.yaml'}", "--data.frames=0:2"]) == 2
+    assert "the target of 99 bytes cannot be reached" in capsys.readouterr().err
+
+
+def test_two_targets_are_one_line(tmp_path, capsys):
+    words = ["--trainer.callbacks+=RateControl", "--trainer.callbacks.size=9kB"]
+    assert main(["fit", *TINY, *runs_in(tmp_path), *words, *words]) == 2
+    error = capsys.readouterr().err
+    assert "one kind is there twice" in error
+    assert error.count("\n") == 1
+
+
+def test_a_target_before_the_stages_is_refused(tmp_path, capsys):
+    config = yaml.safe_load(Path(TINY[-1]).read_text())
+    config["trainer"]["callbacks"].insert(0, {"class_path": "RateControl", "init_args": {"size": "9kB"}})
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config=nvrc_lite", f"--config={tmp_path / 'overlay.yaml'}", *runs_in(tmp_path)]) == 2
+    assert "RateControl must come after Stages" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [{}, {"size": "1kB", "bpp": 0.1}, {"bpp": -0.1}, {"bpp": float("nan")}])
 def test_wrong_targets_are_refused(options):
     with pytest.raises(ValueError, match="bpp"):
@@ -86,7 +124,9 @@ def test_wrong_targets_are_refused(options):
     ("words", "message"),
     [
         (["--target-size=2 litres"], "size '2 litres' is not a number of bytes"),
-        (["--target-bpp=-1"], "bpp is -1.0"),
+        (["--target-bpp=-1"], "target of -1 bits for each pixel"),
+        (["--target-bpp=0"], "target of 0 bits for each pixel"),
+        (["--target-time=1m", "--epochs=3"], "a number of epochs or a target time"),
         (["--target-size=1kB", "--target-bpp=1"], "not both"),
     ],
 )

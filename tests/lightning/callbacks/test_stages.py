@@ -4,6 +4,7 @@ import pytest
 import torch
 import yaml
 
+from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.quantizers import QuantNoise
 from nvrc_lightning.callbacks.stages import Stage
 from tests.lightning.helpers import checkpoint, fit
@@ -35,6 +36,21 @@ def test_a_stage_may_leave_the_rate_out(tmp_path, rate_steps):
     some = run_of(tmp_path / "some", 1.0, rate_steps)
     assert all(torch.equal(none[name], same[name]) for name in none)
     assert moved(some, none, "entropy_model")
+
+
+def test_steps_are_calibrated_once_however_many_batches_a_step_has(tmp_path, monkeypatch):
+    calls = []
+    original = CompressedModule.calibrate
+    monkeypatch.setattr(CompressedModule, "calibrate", lambda self: (calls.append(1), original(self)))
+    noise = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
+    stages = [
+        {"name": "first", "share": 1.0, "start": noise, "end": noise},
+        {"name": "second", "share": 1.0, "start": noise, "end": noise, "calibrate": True},
+    ]
+    callbacks = [{"class_path": "Stages", "init_args": {"stages": stages}}]
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
+    fit(tmp_path, f"--config={tmp_path / 'overlay.yaml'}", "--trainer.accumulate_grad_batches=2")
+    assert calls == [1]
 
 
 def test_a_rate_cannot_weigh_less_than_nothing():

@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
 
         monkeypatch.setattr(NvrcCLI, "instantiate_trainer", instantiate_trainer)
         monkeypatch.setattr(stopwatch, "now", lambda: clock.now)
-        monkeypatch.setattr("nvrc_lightning.callbacks.time_budget.rehearse", lambda *_: Finish(1.0, FINISH - 1.0))
+        monkeypatch.setattr("nvrc_lightning.callbacks.time_budget.rehearse", lambda *_: Finish(0.0, 1.0, FINISH - 1.0))
         budget = ["--trainer.callbacks+=TimeBudget", f"--trainer.callbacks.time={time}", "--data.frames=0:16"]
         code = main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path}", *budget, *words])
         monkeypatch.undo()
