@@ -83,5 +83,4 @@ def test_a_time_may_be_wanted_of_the_program_and_its_run_is_not_begun_anew(tmp_p
     assert state["global_step"] == plan[-1][2] >= 5
     assert (first / "video.nvrc").exists()
     assert main(["fit", f"--ckpt_path={first / 'checkpoints' / 'last.ckpt'}"]) == 0  # nothing is left to train
-    assert checkpoint(latest(tmp_path))["global_step"] == state["global_step"]
     assert (latest(tmp_path) / "video.nvrc").read_bytes() == (first / "video.nvrc").read_bytes()
