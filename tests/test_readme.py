@@ -17,4 +17,4 @@ def test_example_runs(code, tmp_path, monkeypatch):
 def test_first_screen_has_both_commands():
     first = README.splitlines()[:40]
     assert "pip install -e . && nvrc fit --config recipes/nvrc_lite.yaml" in first
-    assert 'pip install -e ".[dev]" && pytest' in first
+    assert 'pip install -e ".[dev]" && pytest -n 2' in first

@@ -29,10 +29,9 @@ _LAG: Final = 180
 """Steps in which sizes follow lambda most of the way; in runs shorter than the first, progress counts for less."""
 _LANDING: Final = 0.9
 _AIM: Final = 0.995
-_FEWEST_ATTEMPTS: Final = 2
-_USUAL_ATTEMPTS: Final = 3
-_MOST_ATTEMPTS: Final = 4
-"""Candidates of a search, to plan with."""
+_ATTEMPTS_TO_LAND: Final = 3
+_ATTEMPTS_TO_SETTLE: Final = 2
+"""Candidates that the searches take as a rule, to plan with."""
 _UNTRAINED: Final = 10
 """How much longer priors are fitted that no rate has trained."""
 _ACCEPTED: Final = 0.97
@@ -52,7 +51,7 @@ class RateControl(Callback):
     Args:
         size: wanted size of the file, such as 200kB, 1.5MB, 300KiB or a number of bytes.
         bpp: wanted bits of the file for each pixel of the source; this or the size.
-        fit_iterations: steps of the entropy models for each candidate when the last stage begins.
+        fit_iterations: steps of the entropy models for each candidate.
 
     Raises:
         ValueError: both or none are given, or bpp is not positive.
@@ -67,7 +66,6 @@ class RateControl(Callback):
         self._bytes = parse_size(str(size)) if size else 0
         self.bpp = bpp
         self.fit_iterations = fit_iterations
-        self._attempts = _USUAL_ATTEMPTS
         self._landed = False
         self._control = LambdaControl(0.0)
         self._state: dict[str, float] = {}
@@ -75,13 +73,13 @@ class RateControl(Callback):
         self._fixed = 0
 
     def candidates_left(self, iterations: int) -> list[int]:
-        """Return the entropy models' steps for each file that will be coded, if it goes on as it did.
+        """Return the entropy models' steps for each file that will be coded as a rule.
 
         Args:
-            iterations: of the candidates at the end.
+            iterations: those at the end, for the candidate that is taken.
         """
-        attempts = max(_FEWEST_ATTEMPTS, min(_MOST_ATTEMPTS, self._attempts))
-        return attempts * [iterations] + (0 if self._landed else attempts) * [self.fit_iterations]
+        attempts = _ATTEMPTS_TO_SETTLE + (0 if self._landed else _ATTEMPTS_TO_LAND)
+        return [*(attempts * [self.fit_iterations]), iterations]
 
     def limit(self, fmt: VideoFormat) -> int:
         """Return the wanted size of a video's file in bytes."""
@@ -131,10 +129,14 @@ class RateControl(Callback):
         Raises:
             TargetError: the network's smallest file is larger.
         """
-        self._search(codec, codec.compressed, iterations)
+        self._search(codec, codec.compressed)
+        codecs, limit = codec.compressed.codecs, self.limit(codec.format)
+        kept = {name: value.clone() for name, value in codecs.state_dict().items()}
+        codec.compressed.fit_entropy_models(iterations)
         size = file_bytes(codec.compressed, codec.format, codec.colour)
-        limit = self.limit(codec.format)
-        if size < _ACCEPTED * limit:
+        if size > limit:  # fewer bits by the estimate may be a byte more in the file
+            codecs.load_state_dict(kept)
+        elif size < _ACCEPTED * limit:
             warnings.warn(
                 f"the file has {size:,} of {limit:,} bytes: finer steps would show in no picture; a larger network "
                 "(--size, --model.network.size) can use more",
@@ -143,12 +145,11 @@ class RateControl(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Where lambda and the search for the size have got to."""
-        kept = {"fixed": self._fixed, "attempts": self._attempts, "landed": self._landed}
-        return {"control": self._control.state_dict(), **kept}
+        return {"control": self._control.state_dict(), "fixed": self._fixed, "landed": self._landed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep it for the start of the fit."""
-        self._fixed, self._attempts = state_dict["fixed"], state_dict["attempts"]
+        self._fixed = state_dict["fixed"]
         self._landed = state_dict["landed"]
         self._state = state_dict["control"]
 
@@ -162,17 +163,15 @@ class RateControl(Callback):
         """Scale the steps to the target; the entropy models are left for the last stage to train."""
         self._landed = True
         trial = copy.deepcopy(codec.compressed).eval()
-        iterations = self.fit_iterations * (1 if codec.rate_weight else _UNTRAINED)
-        octaves = trainer.strategy.broadcast(self._search(codec, trial, iterations))
+        octaves = trainer.strategy.broadcast(self._search(codec, trial))
         for tensor_codec in codec.compressed.tensor_codecs():
             tensor_codec.quantizer.scale_steps(octaves)
 
-    def _search(self, codec: VideoCodec, compressed: CompressedModule, iterations: int) -> float:
+    def _search(self, codec: VideoCodec, compressed: CompressedModule) -> float:
         """Bring a module to the target and return the octaves by which its steps were scaled."""
+        iterations = self.fit_iterations * (1 if codec.rate_weight else _UNTRAINED)
         size = partial(file_bytes, compressed, codec.format, codec.colour)
-        scaling = scale_to_size(compressed, size, self.limit(codec.format), iterations)
-        self._attempts = scaling.attempts
-        return scaling.octaves
+        return scale_to_size(compressed, size, self.limit(codec.format), iterations).octaves
 
     def _check(self, codec: VideoCodec) -> None:
         """Refuse a target that no training can reach, before there was any.

@@ -67,9 +67,10 @@ def test_without_a_wanted_size_there_is_one_fit_and_one_file():
 def test_a_wanted_size_takes_candidates_at_the_last_stage_and_at_the_end():
     control = RateControl(size="9kB", fit_iterations=30)
     trainer = SimpleNamespace(callbacks=[control, BitstreamExport(fit_iterations=100)])
-    usual = 3
-    fits = usual * (100 + 30) * 0.1
-    assert Finish(0.1, 2.0, 3.0).seconds(trainer) == pytest.approx(fits + (2 * usual + 1) * 2.0 + 3.0)
+    before, after = Finish(0.1, 2.0, 3.0).seconds(trainer), 2 * (30 * 0.1 + 2.0) + 100 * 0.1 + 2 * 2.0 + 3.0
+    assert before == pytest.approx(after + 3 * (30 * 0.1 + 2.0))
+    control.load_state_dict({"control": {}, "fixed": 0, "landed": True})
+    assert Finish(0.1, 2.0, 3.0).seconds(trainer) == pytest.approx(after)
 
 
 def test_a_time_may_be_wanted_of_the_program_and_its_run_is_not_begun_anew(tmp_path, monkeypatch):
