@@ -14,7 +14,7 @@ from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.errors import InputError
 from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.callbacks.lambda_control import LambdaControl
-from nvrc_lightning.callbacks.schedule import Plan, plan_of
+from nvrc_lightning.callbacks.schedule import Plan, plan_of, planned_iterations
 from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.file_size import estimated_bytes, file_bytes, fixed_bytes
 from nvrc_lightning.modules.video_codec import VideoCodec
@@ -123,7 +123,7 @@ class RateControl(Callback):
             elapsed = max(plan.end / _UPDATES, 1) / whole * group["lr"] / group["peak_lr"]
             self._update(trainer, pl_module, elapsed, _LAG / whole)
 
-    def settle(self, codec: VideoCodec, iterations: int) -> None:
+    def settle(self, trainer: lightning.Trainer, codec: VideoCodec, iterations: int) -> None:
         """Scale the steps and fit the entropy models so that the file has the wanted size.
 
         Raises:
@@ -132,7 +132,7 @@ class RateControl(Callback):
         self._search(codec, codec.compressed)
         codecs, limit = codec.compressed.codecs, self.limit(codec.format)
         kept = {name: value.clone() for name, value in codecs.state_dict().items()}
-        codec.compressed.fit_entropy_models(iterations)
+        codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
         size = file_bytes(codec.compressed, codec.format, codec.colour)
         if size > limit:  # fewer bits by the estimate may be a byte more in the file
             codecs.load_state_dict(kept)
@@ -197,9 +197,9 @@ def fit_for_export(trainer: lightning.Trainer, codec: VideoCodec, iterations: in
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, RateControl):
-            callback.settle(codec, iterations)
+            callback.settle(trainer, codec, iterations)
             return
-    codec.compressed.fit_entropy_models(iterations)
+    codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
 
 
 def _last_stage(trainer: lightning.Trainer, step: int, plan: Plan) -> tuple[bool, bool]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-__all__ = ["Plan", "Planner", "Stretch", "plan_of"]
+__all__ = ["Plan", "Planner", "Stretch", "plan_of", "planned_iterations"]
 
 
 class Stretch(NamedTuple):
@@ -49,6 +49,10 @@ class Planner(Callback):
 
     plan: Plan
 
+    def iterations(self, usual: int) -> int:
+        """Return how many steps the entropy models may take at the end, where `usual` are asked for."""
+        return usual
+
 
 def plan_of(trainer: lightning.Trainer) -> Plan:
     """Return the plan of the run's `Planner`, or that of the trainer's own number of steps."""
@@ -56,3 +60,11 @@ def plan_of(trainer: lightning.Trainer) -> Plan:
         if isinstance(callback, Planner):
             return callback.plan
     return Plan(int(trainer.estimated_stepping_batches))
+
+
+def planned_iterations(trainer: lightning.Trainer, usual: int) -> int:
+    """Return how many steps the entropy models may take at the end by the run's `Planner`; without one the usual."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Planner):
+            return callback.iterations(usual)
+    return usual

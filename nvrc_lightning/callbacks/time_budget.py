@@ -23,6 +23,7 @@ _WINDOW: Final = 0.01
 _WINDOWS: Final = 5
 _REHEARSALS: Final = (0.0, 0.5, 0.85)
 _FEWEST: Final = 100
+_LEAST_FIT, _MOST_FIT = 0.1, 3.0
 _LONGEST_STRIDE: Final = 1 / 40
 """Progress of a step at most, however late it is, so that no stage is passed over."""
 
@@ -58,6 +59,13 @@ class TimeBudget(Planner):
     def elapsed(self) -> float:
         """Seconds since the command began, with those of the run that it resumes."""
         return stopwatch.now() - self._began
+
+    def iterations(self, usual: int) -> int:
+        """Return how many steps of the entropy models there is time for, from a tenth to three times the usual."""
+        if not self._finish.iteration:
+            return usual
+        left = self.seconds - self.elapsed - self._finish.coding - self._finish.checking
+        return round(min(max(left / self._finish.iteration, _LEAST_FIT * usual), _MOST_FIT * usual))
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take the end of training into hand.
