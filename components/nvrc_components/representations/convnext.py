@@ -1,5 +1,6 @@
 """ConvNeXt blocks on channels-last tensors, and the norm and filter they are made of."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,8 +48,9 @@ class ConvNeXtBlock(nn.Module):
         self.expand = nn.Linear(c_in, expansion * c_out, bias=False)
         self.project = nn.Linear(expansion * c_out, c_out, bias=False)
         self.shortcut = nn.Linear(c_in, c_out, bias=False) if shortcut and c_in != c_out else None
-        if self.shortcut is not None:
-            nn.init.orthogonal_(self.shortcut.weight)  # keeps what comes in, as a residual does
+        if self.shortcut is not None:  # it keeps what comes in, as a residual does; halves have no QR decomposition
+            start = nn.init.orthogonal_(torch.empty(c_out, c_in, dtype=torch.float32))
+            self.shortcut.weight = nn.Parameter(start.to(self.shortcut.weight))
         self.residual = c_in == c_out
 
     def forward(self, x: Tensor, padding: int = 1) -> Tensor:
