@@ -4,14 +4,12 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
-
-from lightning.pytorch.callbacks import Callback
 
 from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
 from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport
+from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.quantities import parse_duration, parse_size
 from nvrc_lightning.training import train
@@ -95,10 +93,9 @@ def _train(words: Sequence[str]) -> BitstreamExport:
         KeyboardInterrupt: it was interrupted.
     """
     try:
-        callbacks = cast(list[Callback], train(words).trainer.callbacks)  # type: ignore[attr-defined]
+        exports = callbacks_of(train(words).trainer, BitstreamExport)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was written; 'nvrc fit' keeps checkpoints to go on from") from None
-    exports = [callback for callback in callbacks if isinstance(callback, BitstreamExport)]
     if not exports or exports[-1].result is None:
         raise InputError("the recipe writes no file; add a BitstreamExport to its callbacks")
     return exports[-1]

@@ -23,6 +23,7 @@ from nvrc_components.quantizers import Quantizer, Surrogate
 from nvrc_lightning.arguments import prepare
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.interrupt import Interruption
+from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.modules.losses import MseDistortion, RgbDistortion, YuvDistortion
 from nvrc_lightning.modules.networks import Network
@@ -246,7 +247,6 @@ def train(args: Sequence[str]) -> NvrcCLI:
 
 def run(command: str, arguments: list[str]) -> None:
     """Be `nvrc fit` and its kind."""
-    trainer: Any = train([command, *arguments]).trainer
-    for callback in trainer.callbacks:
-        if isinstance(callback, BitstreamExport) and callback.result is not None:
-            print(f"wrote {callback.file}")
+    for export in callbacks_of(train([command, *arguments]).trainer, BitstreamExport):
+        if export.result is not None:
+            print(f"wrote {export.file}")

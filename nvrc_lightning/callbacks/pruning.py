@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from nvrc_components.errors import InputError
+from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.callbacks.schedule import plan_of
 from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.modules.video_codec import VideoCodec
@@ -82,9 +83,8 @@ class MagnitudePruning(Callback):
             self._remove.pop()()
 
     def _stages(self, trainer: lightning.Trainer) -> Stages:
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Stages):
-                return callback
+        for stages in callbacks_of(trainer, Stages):
+            return stages
         raise InputError(f"MagnitudePruning prunes at stage {self.stage!r}, but there is no Stages callback; add one")
 
     def _weights(self, codec: VideoCodec) -> list[Tensor]:

@@ -14,6 +14,7 @@ from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.errors import InputError
 from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.callbacks.lambda_control import LambdaControl
+from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.callbacks.schedule import Plan, plan_of, planned_iterations
 from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.file_size import estimated_bytes, file_bytes, fixed_bytes
@@ -195,18 +196,17 @@ def fit_for_export(trainer: lightning.Trainer, codec: VideoCodec, iterations: in
     Raises:
         TargetError: the network's smallest file is larger.
     """
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, RateControl):
-            callback.settle(trainer, codec, iterations)
-            return
+    for control in callbacks_of(trainer, RateControl):
+        control.settle(trainer, codec, iterations)
+        return
     codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
 
 
 def _last_stage(trainer: lightning.Trainer, step: int, plan: Plan) -> tuple[bool, bool]:
     """Return whether the last stage begins with this step, and whether it goes on; one stage has its last tenth."""
     progress, before = plan.progress(step), plan.progress(step - 1)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Stages) and len(callback.stages) > 1:
-            last = callback.locate(progress)[0] is callback.stages[-1]
-            return last and callback.begins(step, plan), last
+    for stages in callbacks_of(trainer, Stages):
+        if len(stages.stages) > 1:
+            last = stages.locate(progress)[0] is stages.stages[-1]
+            return last and stages.begins(step, plan), last
     return before < _LANDING <= progress, progress >= _LANDING

@@ -13,6 +13,7 @@ import torch
 from nvrc_components.bitstream.video_file import load, save
 from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport, reconstruction
+from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.callbacks.rate_control import RateControl
 from nvrc_lightning.evaluation.metrics import ScoreMeter
 from nvrc_lightning.modules.video_codec import VideoCodec
@@ -38,11 +39,9 @@ class Finish:
 
     def seconds(self, trainer: lightning.Trainer) -> float:
         """Return the time they will take, with all candidates that a `RateControl` is still going to try."""
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        controls = [each for each in callbacks if isinstance(each, RateControl)]
-        exports = [each for each in callbacks if isinstance(each, BitstreamExport)]
+        controls = callbacks_of(trainer, RateControl)
         whole = 0.0
-        for export in exports:
+        for export in callbacks_of(trainer, BitstreamExport):
             candidates = controls[0].candidates_left(export.fit_iterations) if controls else []
             fits = candidates or [export.fit_iterations]
             whole += sum(fits) * self.iteration + (len(candidates) + 1) * self.coding + self.checking

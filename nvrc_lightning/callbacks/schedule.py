@@ -6,6 +6,8 @@ from typing import NamedTuple
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from nvrc_lightning.callbacks.lookup import callbacks_of
+
 __all__ = ["Plan", "Planner", "Stretch", "plan_of", "planned_iterations"]
 
 
@@ -56,15 +58,13 @@ class Planner(Callback):
 
 def plan_of(trainer: lightning.Trainer) -> Plan:
     """Return the plan of the run's `Planner`, or that of the trainer's own number of steps."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Planner):
-            return callback.plan
+    for planner in callbacks_of(trainer, Planner):
+        return planner.plan
     return Plan(int(trainer.estimated_stepping_batches))
 
 
 def planned_iterations(trainer: lightning.Trainer, usual: int) -> int:
     """Return how many steps the entropy models may take at the end by the run's `Planner`; without one the usual."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Planner):
-            return callback.iterations(usual)
+    for planner in callbacks_of(trainer, Planner):
+        return planner.iterations(usual)
     return usual

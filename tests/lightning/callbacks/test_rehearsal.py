@@ -7,6 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from nvrc_components.bitstream.video_file import load
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.rate_control import RateControl
 from nvrc_lightning.callbacks.rehearsal import Finish, rehearse
@@ -84,4 +85,7 @@ def test_a_time_may_be_wanted_of_the_program_and_its_run_is_not_begun_anew(tmp_p
     assert state["global_step"] == plan[-1][2] >= 5
     assert (first / "video.nvrc").exists()
     assert main(["fit", f"--ckpt_path={first / 'checkpoints' / 'last.ckpt'}"]) == 0  # nothing is left to train
-    assert (latest(tmp_path) / "video.nvrc").read_bytes() == (first / "video.nvrc").read_bytes()
+    assert latest(tmp_path) != first
+    frames = [load(run / "video.nvrc").frames() for run in (first, latest(tmp_path))]
+    for frame, again in zip(*frames, strict=True):  # bytes may differ: the entropy fit takes what time is left
+        assert torch.equal(frame, again)
