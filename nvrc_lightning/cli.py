@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that help and mistakes in the command answer 
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from nvrc_components.errors import InputError, NvrcError
 from nvrc_lightning import stopwatch
 from nvrc_lightning.host_memory import is_out_of_memory, keep_freed_memory
 from nvrc_lightning.suggestions import did_you_mean
+from nvrc_lightning.termination import Terminated, unwound
 
 __all__ = ["main"]
 
@@ -34,12 +36,12 @@ COMMANDS: Final = {
     "fit": Command("train with a recipe, write and check the file, keep the run's folder", "nvrc_lightning.training"),
     "validate": Command("score a checkpoint's frames", "nvrc_lightning.training"),
     "test": Command("score a checkpoint's frames, as a test", "nvrc_lightning.training"),
-    "predict": Command("render a checkpoint's frames", "nvrc_lightning.training"),
 }
 
 EXIT_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
-"""128 + SIGINT, as shells have it."""
+EXIT_TERMINATED: Final = 143
+"""128 + SIGINT and 128 + SIGTERM, as shells have it."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -49,24 +51,38 @@ def main(args: Sequence[str] | None = None) -> int:
         args: the words after the program's name; by default those of this process.
 
     Returns:
-        0; 2 after one line on stderr where the input was at fault; 130 after Ctrl-C. Defects keep their traceback.
+        0; 2 after one line on stderr where the input was at fault; 130 after Ctrl-C, 143 after SIGTERM. Defects keep
+        their traceback.
     """
     try:
-        with stopwatch.command():
+        with stopwatch.command(), unwound(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             return _dispatch(list(sys.argv[1:] if args is None else args))
     except NvrcError as error:
-        print(f"nvrc: error: {' '.join(str(error).split())}", file=sys.stderr)
+        _say("error", error)
         return EXIT_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"nvrc: interrupted; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        terminated = isinstance(interrupt, Terminated)
+        what = "terminated" if terminated else "interrupted"
+        print(f"nvrc: {what}; {str(interrupt) or 'nothing was written'}", file=sys.stderr)
+        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        print(f"nvrc: error: there is not enough memory: {' '.join(str(error).split())}", file=sys.stderr)
+        _say("error", f"there is not enough memory: {error}")
         return EXIT_INPUT
     except SystemExit as request:  # argument parsers end this way after printing help or a configuration
         return request.code if isinstance(request.code, int) else 0
+
+
+def _say(kind: str, message: object) -> None:
+    """Put a message on stderr, as one line."""
+    print(f"nvrc: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """Show a warning without the place in the code that it comes from, in which nobody can act on it."""
+    _say("warning", message)
 
 
 def _dispatch(arguments: list[str]) -> int:

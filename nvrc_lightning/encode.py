@@ -94,8 +94,8 @@ def _train(words: Sequence[str]) -> BitstreamExport:
     """
     try:
         exports = callbacks_of(train(words).trainer, BitstreamExport)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was written; 'nvrc fit' keeps checkpoints to go on from") from None
+    except KeyboardInterrupt as interrupt:  # or its kind
+        raise type(interrupt)("nothing was written; 'nvrc fit' keeps checkpoints to go on from") from None
     if not exports or exports[-1].result is None:
         raise InputError("the recipe writes no file; add a BitstreamExport to its callbacks")
     return exports[-1]

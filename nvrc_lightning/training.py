@@ -1,4 +1,4 @@
-"""`nvrc fit`, `validate`, `test` and `predict`: Lightning's own command line, with this package's manners."""
+"""`nvrc fit`, `validate` and `test`: Lightning's own command line, with this package's manners."""
 
 import errno
 import os
@@ -137,6 +137,11 @@ class NvrcCLI(LightningCLI):
             args=list(args),
         )
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Name Lightning's commands but for prediction, whose pictures it would drop; `nvrc decode` is for those."""
+        return {name: skipped for name, skipped in LightningCLI.subcommands().items() if name != "predict"}
+
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; the original warns where `args` are given although the process has its own."""
         self.config = parser.parse_args(cast(list[str], args))
@@ -173,7 +178,7 @@ class NvrcCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs, **replacements(self._get(self.config_init, "trainer")))
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Run; what Lightning makes of Ctrl-C and of unfit checkpoints is made plain.
+        """Run; what Lightning makes of signals and of unfit checkpoints is made plain.
 
         Raises:
             KeyboardInterrupt: with how to resume.
@@ -183,9 +188,9 @@ class NvrcCLI(LightningCLI):
         try:
             super()._run_subcommand(subcommand)
         except SystemExit:
-            if not self.interruption.happened:
+            if self.interruption.cause is None:
                 raise
-            raise KeyboardInterrupt(_resume_hint(self.interruption.checkpoint)) from None
+            raise self.interruption.cause(_resume_hint(self.interruption.checkpoint)) from None
         except MisconfigurationException as error:
             raise InputError(str(error)) from error
         except OSError as error:
@@ -221,7 +226,7 @@ class NvrcCLI(LightningCLI):
 
 
 def _resume_hint(checkpoint: Path | None) -> str:
-    """How to go on after Ctrl-C."""
+    """How to go on after an interruption."""
     return f"go on with: nvrc fit --ckpt_path {checkpoint}" if checkpoint else ""
 
 

@@ -1,38 +1,51 @@
-"""Ctrl-C stops a run between two steps, with a checkpoint to go on from."""
+"""Ctrl-C or SIGTERM stops a run between two steps, with a checkpoint to go on from."""
 
 import signal
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from nvrc_lightning.termination import Terminated, terminate
+
 __all__ = ["Interruption"]
+
+_USUAL: Final = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: terminate}
+"""What has to become of a signal otherwise for it to be listened to."""
 
 
 class Interruption(Callback):
     """Lets the step in hand end when Ctrl-C is pressed, saves `checkpoints/last.ckpt`, then stops the run.
 
-    A second Ctrl-C stops at once. Where several processes train together there is no common step to stop at, so
-    the first one stops at once too.
+    SIGTERM does the same where the program has made it an exception. A second signal stops at once. Where several
+    processes train together there is no common step to stop at, so the first one stops at once too.
+
+    Attributes:
+        cause: what ended the run if it was one of these; Lightning turns it into another exception.
+        checkpoint: what to go on from, if there is anything.
     """
 
     def __init__(self) -> None:
-        self.happened = False
+        self.cause: type[KeyboardInterrupt] | None = None
         self.checkpoint: Path | None = None
-        self._asked = False
+        self._asked: type[KeyboardInterrupt] | None = None
+        self._listening: list[signal.Signals] = []
         self._done = 0
         self._folder = Path()
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Ask for the run's folder on every rank, as Lightning demands."""
+        """Ask for the run's folder on every rank, as Lightning demands, and for handlers before Lightning has its own."""
         self._folder = Path(trainer.log_dir or trainer.default_root_dir)
+        self._listening = [number for number, usual in _USUAL.items() if signal.getsignal(number) is usual]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Listen for Ctrl-C."""
-        if trainer.world_size == 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._ask)
+        """Listen."""
+        if trainer.world_size > 1:
+            self._listening = []
+        for number in self._listening:
+            signal.signal(number, self._ask)
 
     def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
         """Note the steps taken so far: accumulated gradients are in no checkpoint, and a step must end with its own."""
@@ -43,10 +56,8 @@ class Interruption(Callback):
     ) -> None:
         """Stop here if asked to."""
         if self._asked and trainer.global_step > self._done:
-            checkpoint = self._folder / "checkpoints" / "last.ckpt"
-            trainer.save_checkpoint(checkpoint)
-            self.checkpoint = checkpoint
-            raise KeyboardInterrupt
+            trainer.save_checkpoint(self._last)
+            raise self._asked
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Listen no more."""
@@ -55,16 +66,24 @@ class Interruption(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """Remember that it was Ctrl-C that ended the run; Lightning turns that into another exception."""
-        self.happened = isinstance(exception, KeyboardInterrupt)
+        """Remember what it was that ended the run."""
         self._release()
+        if isinstance(exception, KeyboardInterrupt):
+            self.cause = type(exception)
+            self.checkpoint = self._last if self._last.is_file() else None
+
+    @property
+    def _last(self) -> Path:
+        """Where the run's newest checkpoint lies, by the name that the recipes give it."""
+        return self._folder / "checkpoints" / "last.ckpt"
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""
         self._release()
-        self._asked = True
+        self._asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     def _release(self) -> None:
-        """Give Ctrl-C its usual meaning back."""
-        if signal.getsignal(signal.SIGINT) == self._ask:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Give the signals their usual meaning back."""
+        for number in self._listening:
+            if signal.getsignal(number) == self._ask:
+                signal.signal(number, _USUAL[number])

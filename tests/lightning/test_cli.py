@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 
+from nvrc_components.errors import InputError
 from nvrc_lightning.cli import COMMANDS, main
 from nvrc_lightning.option_errors import explain
 from tests.lightning.helpers import TINY, files_in
@@ -143,6 +145,17 @@ def test_ctrl_c_outside_training(monkeypatch, capsys):
     monkeypatch.setattr("nvrc_lightning.info.describe", interrupted)
     assert main(["info", "x.nvrc"]) == 130
     assert capsys.readouterr().err == "nvrc: interrupted; nothing was written\n"
+
+
+def test_warnings_are_one_line_without_a_place_in_the_code(monkeypatch, capsys):
+    def doubtful(path):
+        warnings.warn("the file\nmay be cut short", stacklevel=1)
+        raise InputError("none.nvrc: cannot be read")
+
+    monkeypatch.setattr("nvrc_lightning.info.describe", doubtful)
+    assert main(["info", "x.nvrc"]) == 2
+    expected = "nvrc: warning: the file may be cut short\nnvrc: error: none.nvrc: cannot be read\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_both_names_are_the_same_program():

@@ -1,5 +1,7 @@
 """`encode`: one call from a video to a file."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,15 +38,19 @@ def test_encode_by_the_program(tmp_path, monkeypatch, capsys):
     assert files_in(tmp_path) == ["a.nvrc"]
 
 
-def test_interrupted_encoding_leaves_nothing(tmp_path, monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt("go on with: a checkpoint that is gone")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_encoding_that_is_told_to_end_leaves_nothing(number, code, tmp_path, monkeypatch, capsys):
+    def told_to_end(*_):
+        assert len(files_in(tmp_path)) == 1  # where the file is to be written
+        os.kill(os.getpid(), number)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nvrc_lightning.encode.train", interrupted)
-    assert main(["encode", "bunny", "a.nvrc"]) == 130
+    monkeypatch.setattr("nvrc_lightning.encode.train", told_to_end)
+    before = signal.getsignal(number)
+    assert main(["encode", "bunny", "a.nvrc"]) == code
     assert "nothing was written; 'nvrc fit' keeps checkpoints" in capsys.readouterr().err
     assert files_in(tmp_path) == []
+    assert signal.getsignal(number) is before
 
 
 def test_other_options_reach_the_recipe(tmp_path, monkeypatch):

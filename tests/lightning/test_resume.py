@@ -9,29 +9,32 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_lightning.cli import main
+from nvrc_lightning.termination import terminate
 from nvrc_lightning.training import NvrcCLI
 from tests.lightning.helpers import TINY, checkpoint, differences, fit, latest
 
 
-class PressCtrlC(Callback):
+class SendSignal(Callback):
     """Does so in the middle of a step."""
 
-    def __init__(self, step):
+    def __init__(self, step, number):
         self.step = step
+        self.number = number
 
     def on_train_batch_start(self, trainer, *_):
-        if trainer.global_step == self.step and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            os.kill(os.getpid(), signal.SIGINT)
+        usual = (signal.default_int_handler, terminate)
+        if trainer.global_step == self.step and signal.getsignal(self.number) not in usual:
+            os.kill(os.getpid(), self.number)
 
 
 @pytest.fixture
 def interrupt(monkeypatch):
-    def after(step):
+    def after(step, number=signal.SIGINT):
         original = NvrcCLI.instantiate_trainer
 
         def instantiate_trainer(self, **kwargs):
             trainer = original(self, **kwargs)
-            trainer.callbacks.insert(0, PressCtrlC(step))
+            trainer.callbacks.insert(0, SendSignal(step, number))
             return trainer
 
         monkeypatch.setattr(NvrcCLI, "instantiate_trainer", instantiate_trainer)
@@ -82,6 +85,23 @@ def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, 
     assert differences(ours["state_dict"], theirs["state_dict"]) == []
     assert differences(ours["optimizer_states"], theirs["optimizer_states"]) == []
     assert (latest(tmp_path / "parts") / "video.nvrc").read_bytes() == (whole / "video.nvrc").read_bytes()
+
+
+def test_a_terminated_fit_keeps_its_checkpoint_after_the_step_in_hand(tmp_path, interrupt, capsys):
+    interrupt(2, signal.SIGTERM)
+    assert main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path}"]) == 143
+    saved = latest(tmp_path) / "checkpoints" / "last.ckpt"
+    assert capsys.readouterr().err == f"nvrc: terminated; go on with: nvrc fit --ckpt_path {saved}\n"
+    assert checkpoint(latest(tmp_path))["global_step"] == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_fit_that_is_stopped_after_training_names_its_checkpoint(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "nvrc_lightning.callbacks.export.fit_for_export", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    assert main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path}"]) == 143
+    assert f"nvrc fit --ckpt_path {latest(tmp_path)}" in capsys.readouterr().err
 
 
 def test_explicit_options_beat_the_checkpoint(tmp_path):
