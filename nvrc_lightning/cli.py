@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from nvrc_components.errors import InputError, NvrcError
 from nvrc_lightning import stopwatch
@@ -80,7 +80,7 @@ def _say(kind: str, message: object) -> None:
     print(f"nvrc: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning without the place in the code that it comes from, in which nobody can act on it."""
     _say("warning", message)
 

@@ -36,7 +36,7 @@ class Interruption(Callback):
         self._folder = Path()
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Ask for the run's folder on every rank, as Lightning demands, and for handlers before Lightning has its own."""
+        """Ask for the run's folder on every rank, as Lightning demands, and for handlers before Lightning sets its."""
         self._folder = Path(trainer.log_dir or trainer.default_root_dir)
         self._listening = [number for number, usual in _USUAL.items() if signal.getsignal(number) is usual]
 

@@ -139,9 +139,9 @@ class RateControl(Callback):
             codecs.load_state_dict(kept)
         elif size < _ACCEPTED * limit:
             warnings.warn(
-                f"the file has {size:,} of {limit:,} bytes: finer steps would show in no picture; the network is too small "
-                "(--size, --model.network.size), or training too short (--epochs, --trainer.max_epochs) for lambda to "
-                "settle",
+                f"the file has {size:,} of {limit:,} bytes: finer steps would show in no picture; the network is too "
+                "small (--size, --model.network.size), or training too short (--epochs, --trainer.max_epochs) for "
+                "lambda to settle",
                 stacklevel=2,
             )
 
