@@ -13,7 +13,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from nvrc_components.entropy_models.masked_conv_layout import Layout
+from nvrc_components.coding.range_coder import Integers
+from nvrc_components.entropy_models import masked_conv
+from nvrc_components.entropy_models.masked_conv_layout import Layout, Wave
 from nvrc_components.entropy_models.masked_conv_network import MaskedConv3dNetwork
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
 
@@ -74,21 +76,28 @@ def tf32(enabled: bool) -> Iterator[None]:
 @contextmanager
 def batches(parts: Parts) -> Iterator[None]:
     """Let context networks see the blocks in these batches, in this order."""
-    octree, masked = OctreeNetwork.forward, MaskedConv3dNetwork.waves
+    octree, masked = OctreeNetwork.forward, masked_conv.WavePredictor
 
     def forward(network: OctreeNetwork, symbols: Tensor, magnitudes: Tensor, *rest: Any) -> tuple[Tensor, ...]:
         batches = columns(symbols.shape[1], network.scale_bias.value.shape[1], parts)
         return joined([octree(network, symbols[:, c], magnitudes[:, c], *rest) for c in batches], batches)
 
-    def waves(network: MaskedConv3dNetwork, decoded: Tensor, layout: Layout) -> Iterator[tuple[Tensor, ...]]:
-        batches = columns(decoded.shape[1], network.bias.value.shape[1], parts)
-        copies = [decoded[:, c] for c in batches]
-        for found in zip(*(masked(network, copy, layout) for copy in copies), strict=True):
-            yield found[0][0], *joined([results for _, *results in found], batches)
-            for copy, c in zip(copies, batches, strict=True):
-                copy.copy_(decoded[:, c])
+    class Batched:
+        """Predictors of the batches in the place of one for all blocks."""
 
-    with patch.object(OctreeNetwork, "forward", forward), patch.object(MaskedConv3dNetwork, "waves", waves):
+        def __init__(self, network: MaskedConv3dNetwork, layout: Layout, count: int) -> None:
+            self.batches = columns(count, network.bias.value.shape[1], parts)
+            self.predictors = [masked(network, layout, len(c)) for c in self.batches]
+
+        def put(self, wave: Wave, symbols: Integers) -> None:
+            for predictor, c in zip(self.predictors, self.batches, strict=True):
+                predictor.put(wave, symbols[:, c.numpy()])
+
+        def predict(self, wave: Wave) -> list[Integers]:
+            found = [tuple(map(torch.from_numpy, predictor.predict(wave))) for predictor in self.predictors]
+            return [result.numpy() for result in joined(found, self.batches)]
+
+    with patch.object(OctreeNetwork, "forward", forward), patch.object(masked_conv, "WavePredictor", Batched):
         yield
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nvrc_components import load
-from nvrc_components.entropy_models.masked_conv_network import MaskedConv3dNetwork
+from nvrc_components.entropy_models import masked_conv
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
 from tests.golden.hashes import found, names, of_file, path_of, pinned
 from tests.golden.processors import fingerprint, numpy_features, processors, run
@@ -41,13 +41,13 @@ def test_the_octree_sees_as_many_blocks_as_the_setting_says(setting, blocks):
 
 @pytest.mark.parametrize(("setting", "blocks"), [("one thread", 15), ("blocks one at a time", 1)])
 def test_masked_convolutions_see_as_many_blocks_as_the_setting_says(setting, blocks):
-    waves, seen = MaskedConv3dNetwork.waves, set()
+    predictor, seen = masked_conv.WavePredictor, set()
 
-    def spy(network, decoded, layout):
-        seen.add(decoded.shape[1] // network.bias.value.shape[1])
-        return waves(network, decoded, layout)
+    def spy(network, layout, columns):
+        seen.add(columns // network.bias.value.shape[1])
+        return predictor(network, layout, columns)
 
-    with patch.object(MaskedConv3dNetwork, "waves", spy), SETTINGS[setting]():
+    with patch.object(masked_conv, "WavePredictor", spy), SETTINGS[setting]():
         load(path_of("masked_conv"))
     assert max(seen) == blocks
 

@@ -5,7 +5,9 @@ that share a table are coded together, so that a call into the coder handles tho
 the table's reach take an escape symbol and are stored exactly beside the range-coded words.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import constriction
@@ -32,11 +34,11 @@ def _model(scale_index: int, phase: int) -> Any:
     return constriction.stream.model.Categorical(counts, perfect=False)
 
 
-class _Call(NamedTuple):
-    """The symbols of one call in coding order: those that share a table together.
+class _Calls(NamedTuple):
+    """Symbols in coding order: call after call, in each those that share a table together.
 
-    Shape: order (N,), the positions in the call; centres and reaches (N,), each symbol's rounded mean and the largest
-    residual of its table, in coding order; runs (scale, phase, start, stop) of symbols with one table.
+    Shape: order (N,), the positions of symbols as given; centres and reaches (N,), each symbol's rounded mean and the
+    largest residual of its table, in coding order; runs (scale, phase, start, stop) of symbols with one table.
     """
 
     order: Integers
@@ -45,20 +47,26 @@ class _Call(NamedTuple):
     runs: list[tuple[int, int, int, int]]
 
 
-def _call(means: Integers, scales: Integers) -> _Call:
-    phases = np.where(scales < lattice.COARSE_SCALE, (means + _HALF) % lattice.MEAN_STEPS, _HALF)
-    centres = (means + _HALF) // lattice.MEAN_STEPS
+def _calls(means: Integers, scales: Integers, sizes: Sequence[int] = ()) -> _Calls:
+    shifted = means + _HALF
+    phases = np.where(scales < lattice.COARSE_SCALE, shifted & (lattice.MEAN_STEPS - 1), _HALF)
     keys = (scales * lattice.MEAN_STEPS + phases).astype(np.int16)
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys, kind="stable")  # of 16 bits, which are sorted by radix
+    if len(sizes):
+        numbers = np.repeat(np.arange(len(sizes), dtype=np.int16), sizes)
+        order = order[np.argsort(numbers[order], kind="stable")]
     ordered = keys[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    changes = ordered[1:] != ordered[:-1]
+    if len(sizes):
+        changes |= numbers[1:] != numbers[:-1]  # which rise
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(order) else []
+    tables = ordered[starts].tolist()
     runs = [
         (key // lattice.MEAN_STEPS, key % lattice.MEAN_STEPS - _HALF, start, stop)
-        for key, start, stop in zip(
-            ordered[starts].tolist(), starts.tolist(), np.append(starts, len(order))[1:].tolist(), strict=True
-        )
+        for key, (start, stop) in zip(tables, pairwise([*starts, len(order)]), strict=True)
     ]
-    return _Call(order, centres[order], _reaches()[ordered // lattice.MEAN_STEPS], runs)
+    centres = shifted // lattice.MEAN_STEPS
+    return _Calls(order, centres[order], _reaches()[ordered // lattice.MEAN_STEPS], runs)
 
 
 @cache
@@ -73,10 +81,11 @@ class SymbolEncoder:
         self._coder = constriction.stream.queue.RangeEncoder()
         self._escapes = ByteWriter()
 
-    def encode(self, symbols: Integers, means: Integers, scales: Integers) -> None:
+    def encode(self, symbols: Integers, means: Integers, scales: Integers, sizes: Sequence[int] = ()) -> None:
         """Append symbols under N(mean / 16, scale) tables.
 
-        Shape: N symbols, N means (sixteenths of a step), N scale indices.
+        Shape: N symbols, N means (sixteenths of a step), N scale indices. `sizes` sum to N where the decoder is going
+        to ask for them in several calls, 2^15 at most.
 
         Raises:
             OverflowError: a symbol is beyond +-2^40.
@@ -84,13 +93,13 @@ class SymbolEncoder:
         # Not by abs: that of the least integer, which a NaN becomes, is negative.
         if symbols.size and (symbols.max() > LIMIT or symbols.min() < -LIMIT):
             raise OverflowError("a quantised value exceeds 2^40; its quantisation step is far too small")
-        call = _call(means, scales)
-        residuals = symbols[call.order] - call.centres
-        escaped = np.abs(residuals) > call.reaches
+        calls = _calls(means, scales, sizes)
+        residuals = symbols[calls.order] - calls.centres
+        escaped = np.abs(residuals) > calls.reaches
         for value in residuals[escaped].tolist():
             self._escapes.svarint(value)
-        indices = (np.where(escaped, call.reaches + 1, residuals) + call.reaches).astype(np.int32)
-        for scale, phase, start, stop in call.runs:
+        indices = (np.where(escaped, calls.reaches + 1, residuals) + calls.reaches).astype(np.int32)
+        for scale, phase, start, stop in calls.runs:
             self._coder.encode(indices[start:stop], _model(scale, phase))
 
     def to_bytes(self) -> bytes:
@@ -125,18 +134,18 @@ class SymbolDecoder:
         Raises:
             BitstreamError: the stream does not hold them.
         """
-        call = _call(means, scales)
+        calls = _calls(means, scales)
         indices = np.empty(len(means), dtype=np.int32)
         try:
-            for scale, phase, start, stop in call.runs:
+            for scale, phase, start, stop in calls.runs:
                 indices[start:stop] = self._coder.decode(_model(scale, phase), stop - start)
         except AssertionError as error:
             raise BitstreamError(f"{self._escapes.source}: corrupted: no symbol matches its bits") from error
-        residuals = indices - call.reaches
-        for position in np.flatnonzero(residuals > call.reaches):
+        residuals = indices - calls.reaches
+        for position in np.flatnonzero(residuals > calls.reaches):
             residuals[position] = self._escapes.svarint("escaped symbol", -_ESCAPE_LIMIT, _ESCAPE_LIMIT)
         symbols = np.empty_like(residuals)
-        symbols[call.order] = residuals + call.centres
+        symbols[calls.order] = residuals + calls.centres
         return symbols
 
     def finish(self) -> None:

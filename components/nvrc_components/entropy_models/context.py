@@ -1,35 +1,43 @@
-"""What context models share: blocks as towers of positions, and the coding of one call's symbols.
+"""What context models share: blocks as towers of positions, coded call by call.
 
 A tower has a row for each position in a block and a column for each block and channel, so that what is known of a
-position lies together, and all blocks and channels are computed and coded in one call.
+position lies together, and all blocks and channels are computed and decoded in one call. An encoder, which knows all
+symbols, hands all calls to the coder at once.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from math import prod
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nvrc_components.coding import lattice
-from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
-from nvrc_components.entropy_models.base import EntropyModel, mean_integers, scale_indices, symbol_integers
+from nvrc_components.coding.range_coder import Integers, SymbolDecoder, SymbolEncoder
+from nvrc_components.entropy_models.base import EntropyModel, symbol_integers
 from nvrc_components.functional import block_counts, lower_bound, merge_blocks, split_blocks, upper_bound
 
 Block = tuple[int, int, int]
+Filled = NDArray[np.bool_]
 _LARGEST: Final = 1 << 15
 AUTO: Final = -1
 """The width that is chosen by the number of symbols, so that a network does not outweigh its gain."""
 
 
-class Coder(Protocol):
-    """Codes the symbols of one call: writes the given ones, or reads and returns them."""
+class Predictions(NamedTuple):
+    """What the coder is to know of all positions.
 
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
-        """Return the symbols; those that are not `valid` are padding, zero and not coded.
+    Shape: order (volume,), flat positions as they are decoded; sizes, how many of them each call takes; means
+    (sixteenths of a step) and scale indices (volume, M), in that order.
+    """
 
-        Shape: (P, M) positions and columns, all four and the result.
-        """
+    order: Tensor
+    sizes: Sequence[int]
+    means: Integers
+    scales: Integers
 
 
 class ContextModel(EntropyModel):
@@ -53,6 +61,7 @@ class ContextModel(EntropyModel):
             raise ValueError(f"{name} models (T, C, H, W) grids, not a tensor of shape {tuple(tensor.shape)}")
         self.block = block
 
+    @torch.no_grad()
     def encode(self, symbols: Tensor, log2_step: Tensor, encoder: SymbolEncoder) -> None:
         """Append the grid's symbols, call by call.
 
@@ -60,11 +69,23 @@ class ContextModel(EntropyModel):
             InputError: the network's sums could leave the range in which they are exact.
         """
         self.check_exact()
-        self._code(symbols, _Writer(encoder))
+        block = fitted(self.block, symbols.shape)
+        towers = towers_of(symbols.double(), block)
+        with torch.autocast(symbols.device.type, enabled=False):
+            order, sizes, means, scales = self._predictions(towers, block)
+        kept = filled_of(symbols.shape, block)[order.numpy()]
+        calls = np.add.reduceat(kept.sum(1), np.cumsum([0, *sizes[:-1]]))
+        wanted = symbol_integers(towers[order.to(towers.device)]).reshape(kept.shape)
+        encoder.encode(wanted[kept], means[kept], scales[kept], calls.tolist())
 
+    @torch.no_grad()
     def decode(self, shape: torch.Size, log2_step: Tensor, decoder: SymbolDecoder) -> Tensor:
         """Return the grid's symbols, each call from those before it."""
-        return self._code(torch.zeros(shape, device=log2_step.device), _Reader(decoder))
+        block = fitted(self.block, shape)
+        filled = filled_of(shape, block)
+        with torch.autocast(log2_step.device.type, enabled=False):
+            towers = self._decode_towers(filled, block, decoder, log2_step.device)
+        return grid_of(towers, shape, block).float()
 
     @abstractmethod
     def check_exact(self) -> None:
@@ -75,41 +96,18 @@ class ContextModel(EntropyModel):
         """
 
     @abstractmethod
-    def _code_towers(self, towers: Tensor, valid: Tensor, block: Block, coder: Coder) -> Tensor:
-        """Code all positions of all blocks and return their symbols.
+    def _predictions(self, towers: Tensor, block: Block) -> Predictions:
+        """Return what the coder is to know; every position sees what its call will see.
 
-        Shape: towers and valid (volume + 1, M), the last row padding -> (volume + 1, M).
+        Shape: (volume + 1, M), the last row padding.
         """
 
-    @torch.no_grad()
-    def _code(self, grid: Tensor, coder: Coder) -> Tensor:
-        with torch.autocast(grid.device.type, enabled=False):
-            block = fitted(self.block, grid.shape)
-            towers, valid = towers_of(grid.double(), block)
-            return grid_of(self._code_towers(towers, valid.bool(), block, coder), grid.shape, block).float()
+    @abstractmethod
+    def _decode_towers(self, filled: Filled, block: Block, decoder: SymbolDecoder, device: torch.device) -> Tensor:
+        """Decode all positions of all blocks and return their symbols; those that are not filled are zero.
 
-
-class _Writer:
-    def __init__(self, encoder: SymbolEncoder) -> None:
-        self.encoder = encoder
-
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
-        wanted = symbols[valid]
-        means = mean_integers(mean[valid], wanted.shape)
-        self.encoder.encode(symbol_integers(wanted), means, scale_indices(log2_scale[valid], wanted.shape))
-        return symbols
-
-
-class _Reader:
-    def __init__(self, decoder: SymbolDecoder) -> None:
-        self.decoder = decoder
-
-    def code(self, symbols: Tensor, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
-        means, scales = mean[valid], log2_scale[valid]
-        read = self.decoder.decode(mean_integers(means, means.shape), scale_indices(scales, means.shape))
-        result = torch.zeros_like(symbols)
-        result[valid] = torch.from_numpy(read).to(symbols.device, symbols.dtype)
-        return result
+        Shape: (volume, M) -> (volume + 1, M), float64.
+        """
 
 
 def fitted(block: Block, shape: torch.Size) -> Block:
@@ -117,16 +115,22 @@ def fitted(block: Block, shape: torch.Size) -> Block:
     return min(block[0], shape[0]), min(block[1], shape[2]), min(block[2], shape[3])
 
 
-def towers_of(grid: Tensor, block: Block) -> tuple[Tensor, Tensor]:
-    """Return the grid with a row per position in a block, and which entries are not padding.
+def towers_of(grid: Tensor, block: Block) -> Tensor:
+    """Return the grid with a row per position in a block.
 
-    Shape: (T, C, H, W) -> (volume + 1, N * C) twice; the last row is zero, for taps outside the block.
+    Shape: (T, C, H, W) -> (volume + 1, N * C); the last row is zero, for taps outside the block.
     """
-    blocks = split_blocks(grid, block)
-    ones = split_blocks(torch.ones_like(grid[:, :1]), block).expand_as(blocks)
-    rows = (x.flatten(2).permute(2, 0, 1).flatten(1) for x in (blocks, ones))
-    towers, valid = (torch.cat([x, x.new_zeros(1, x.shape[1])]) for x in rows)
-    return towers, valid
+    rows = split_blocks(grid, block).flatten(2).permute(2, 0, 1).flatten(1)
+    return torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
+
+
+def filled_of(shape: torch.Size, block: Block) -> Filled:
+    """Return which entries of the grid's towers are not padding.
+
+    Shape: (T, C, H, W) -> (volume, N * C).
+    """
+    ones = torch.ones(shape[0], 1, *shape[2:], dtype=torch.uint8)
+    return towers_of(ones, block)[:-1].bool().repeat_interleave(shape[1], 1).numpy()
 
 
 def grid_of(towers: Tensor, shape: torch.Size, block: Block) -> Tensor:

@@ -9,12 +9,15 @@ kernels' reach. A block of 16x8x8 takes 164 waves, where the octree takes 10 pas
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, snap_mean
-from nvrc_components.entropy_models.context import AUTO, Block, Coder, ContextModel, fitted
+from nvrc_components.coding.range_coder import SymbolDecoder
+from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, snap_mean, symbol_integers
+from nvrc_components.entropy_models.context import AUTO, Block, ContextModel, Filled, Predictions, fitted
+from nvrc_components.entropy_models.masked_conv_coding import WavePredictor
 from nvrc_components.entropy_models.masked_conv_layout import layout_of, most_waves
 from nvrc_components.entropy_models.masked_conv_network import WIDEST, MaskedConv3dNetwork
 from nvrc_components.functional import merge_blocks, split_blocks
@@ -85,10 +88,31 @@ class MaskedConv3dContext(ContextModel):
         mean, log2_scale = self.network(blocks, layout_of(block))
         return blocks, snap_mean(mean), snap_log2_scale(log2_scale)
 
-    def _code_towers(self, towers: Tensor, valid: Tensor, block: Block, coder: Coder) -> Tensor:
-        decoded = torch.zeros_like(towers)
-        for targets, mean, log2_scale in self.network.waves(decoded, layout_of(block)):
-            decoded[targets] = coder.code(towers[targets], mean, snap_log2_scale(log2_scale), valid[targets])
+    def _predictions(self, towers: Tensor, block: Block) -> Predictions:
+        layout = layout_of(block)
+        symbols = symbol_integers(towers[layout.order]).reshape(len(layout.order), -1)
+        predictor, found = WavePredictor(self.network, layout, symbols.shape[1]), []
+        for wave in layout.waves:
+            found.append(predictor.predict(wave))
+            predictor.put(wave, symbols[wave.positions])
+        means, scales = (np.concatenate(part) for part in zip(*found, strict=True))
+        return Predictions(layout.order, [wave.neighbours.shape[1] for wave in layout.waves], means, scales)
+
+    def _decode_towers(self, filled: Filled, block: Block, decoder: SymbolDecoder, device: torch.device) -> Tensor:
+        layout, columns = layout_of(block), filled.shape[1]
+        predictor = WavePredictor(self.network, layout, columns)
+        valid, symbols = filled[layout.order.numpy()], np.zeros(filled.shape, dtype=np.int64)
+        full = valid.all(1)
+        for wave in layout.waves:
+            means, scales = predictor.predict(wave)
+            rows, kept = symbols[wave.positions], valid[wave.positions]
+            if full[wave.positions].all():
+                rows[:] = decoder.decode(means.ravel(), scales.ravel()).reshape(rows.shape)
+            else:
+                rows[kept] = decoder.decode(means[kept], scales[kept])
+            predictor.put(wave, rows)
+        decoded = torch.zeros(len(symbols) + 1, columns, dtype=torch.float64, device=device)
+        decoded[layout.order.to(device)] = torch.from_numpy(symbols).to(decoded)
         return decoded
 
 

@@ -7,7 +7,7 @@ one back in h by 3 - 2 or more, one back in t by 9 - 6 - 2 or more. Positions of
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import accumulate, pairwise, product
 from typing import Final
 
 import torch
@@ -27,13 +27,12 @@ BEFORE: Final = len(OFFSETS) - 1
 
 @dataclass(frozen=True)
 class Wave:
-    """Positions of a block that are coded together.
+    """Positions of a block that are coded together, numbered as they are coded.
 
-    Shape: targets (P,) flat positions, rising; neighbours (BEFORE + 1, P) flat positions of their taps, where those
-    outside the block are its volume.
+    Shape: neighbours (BEFORE + 1, P) numbers of their taps, where those outside the block are its volume.
     """
 
-    targets: Tensor
+    positions: slice
     neighbours: Tensor
 
 
@@ -41,9 +40,10 @@ class Wave:
 class Layout:
     """The waves of a block, and which taps of each position lie inside it.
 
-    Shape: inside (BEFORE, volume), bool.
+    Shape: order (volume,), flat positions as they are coded; inside (BEFORE, volume), bool, by flat position.
     """
 
+    order: Tensor
     waves: tuple[Wave, ...]
     inside: Tensor
 
@@ -56,11 +56,14 @@ def layout_of(block: tuple[int, int, int]) -> Layout:
     around = positions + torch.tensor(OFFSETS)[:, None]
     inside = ((around >= 0) & (around < torch.tensor(block))).all(-1)
     flat = (around[..., 0] * block[1] + around[..., 1]) * block[2] + around[..., 2]
-    neighbours = torch.where(inside, flat, len(positions))
     numbers, order = torch.sort(positions @ torch.tensor([(_RADIUS + 1) ** 2, _RADIUS + 1, 1]), stable=True)
+    rank = torch.argsort(order)
+    neighbours = torch.where(inside, rank[flat.clamp(0, len(order) - 1)], len(order))[:, order]
     sizes = torch.unique_consecutive(numbers, return_counts=True)[1].tolist()
-    waves = tuple(Wave(members, neighbours[:, members].contiguous()) for members in torch.split(order, sizes))
-    return Layout(waves, inside[:BEFORE])
+    starts = [0, *accumulate(sizes)]
+    spans = [slice(start, stop) for start, stop in pairwise(starts)]
+    waves = tuple(Wave(span, neighbours[:, span].contiguous()) for span in spans)
+    return Layout(order, waves, inside[:BEFORE])
 
 
 def most_waves(block: tuple[int, int, int]) -> int:

@@ -10,7 +10,6 @@ the direct paths carry what is linear in them. Weights are multiples of 1/64, ac
 so that every partial sum, in units of its lattice, is an integer below 2^24.
 """
 
-from collections.abc import Iterator
 from math import prod
 from typing import Final, NamedTuple
 
@@ -36,8 +35,6 @@ _HIDDEN_LIMIT: Final = 1.0
 _HIDDEN_STEP: Final = 1 / 16
 _HIDDEN_PACE: Final = 1 / 16
 """Of weights of which hundreds add up: at the pace of the others they fling the prediction about and do not settle."""
-_GATHERED: Final = 1 << 23
-"""Elements that are gathered at a time: all columns of most waves, and never more than 64 MiB."""
 
 
 class Weights(NamedTuple):
@@ -58,7 +55,7 @@ class Weights(NamedTuple):
 
 
 class MaskedConv3dNetwork(nn.Module):
-    """Predicts means and log2-scales, of whole blocks in parallel, or of one wave of positions after the other."""
+    """Predicts the means and log2-scales of whole blocks in parallel; `WavePredictor` does so wave by wave."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -93,42 +90,15 @@ class MaskedConv3dNetwork(nn.Module):
         """
         weights, shape = self.weights(blocks.dtype), blocks.shape
         seen = visible(blocks.reshape(-1, 1, *shape[2:]))
-        start = _position_bias(weights, layout).view(1, -1, *shape[2:])
-        first = _conv(torch.cat([*_planes(seen)], 1), weights.first) + start
+        start = position_bias(weights, layout).view(1, -1, *shape[2:])
+        first = _conv(torch.cat([*planes_of(seen)], 1), weights.first) + start
         head = weights.bias.T[:, :, None, None, None]
         if self.width:  # a convolution without channels is refused
-            hidden = _activation(first[:, :-1])
-            hidden = _activation(_conv(hidden, weights.second) + weights.second_bias[:, None, None, None])
+            hidden = activation(first[:, :-1])
+            hidden = activation(_conv(hidden, weights.second) + weights.second_bias[:, None, None, None])
             head = head + _conv(hidden, weights.head).view(shape[0], shape[1], 2, *shape[2:])
         mean = snap_mean(_conv(seen, weights.mean).view(shape)) + snap_mean(head[..., 0, :, :, :])
         return mean, first[:, -1].reshape(shape) + head[..., 1, :, :, :]
-
-    def waves(self, decoded: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the targets, mean and log2-scale of each wave; `decoded` must hold its symbols before the next.
-
-        Shape: decoded (volume + 1, M), M columns of block x channel, channels fastest
-        -> targets (P,), mean and log2-scale (P, M).
-        """
-        weights, columns = self.weights(decoded.dtype), decoded.shape[1]
-        position = _position_bias(weights, layout)
-        bias = weights.bias.repeat(1, columns // weights.bias.shape[1])
-        # Symbols, signed log-magnitudes and log-magnitudes side by side, so that taps are gathered once.
-        symbols = torch.arange(-lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT + 1).to(decoded)
-        planes, seen = torch.cat([symbols[None], _planes(symbols)]), decoded.new_zeros(3, *decoded.shape)
-        direct = torch.cat([F.pad(weights.mean, (0, 0, 0, 2)), F.pad(weights.first, (0, 0, 1, 0))])
-        first, second = (decoded.new_zeros(self.width, *decoded.shape) for _ in range(2))
-        for wave in layout.waves:
-            targets, taps = wave.targets.to(decoded.device), wave.neighbours.to(decoded.device)
-            size = len(targets), columns
-            mean, *sums = _product(direct, seen, taps[:-1], size)
-            head = bias[:, None]
-            if self.width:
-                first[:, targets] = _activation(torch.stack(sums[:-1]) + position[:-1, targets, None])
-                inner = _product(weights.second, first, taps, size)
-                second[:, targets] = _activation(inner + weights.second_bias[:, None, None])
-                head = head + _product(weights.head, second, taps, size)
-            yield targets, snap_mean(mean) + snap_mean(head[0]), sums[-1] + position[-1, targets, None] + head[1]
-            seen[:, targets] = planes[:, visible(decoded[targets]).long() + lattice.CONTEXT_LIMIT]
 
     @torch.no_grad()
     def check_exact(self) -> None:
@@ -155,11 +125,15 @@ def _hidden(outputs: int, inputs: int, taps: int, pace: float) -> SideTensor:
     return SideTensor(initial, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP, pace=pace)
 
 
-def _activation(x: Tensor) -> Tensor:
+def activation(x: Tensor) -> Tensor:
+    """Return clipped ReLUs on their lattice.
+
+    Shape: any.
+    """
     return upper_bound(torch.relu(round_straight_through(x * _STEPS) / _STEPS), _LIMIT)
 
 
-def _planes(seen: Tensor) -> Tensor:
+def planes_of(seen: Tensor) -> Tensor:
     """Return signed log-magnitudes and log-magnitudes.
 
     Shape: any -> (2, the same).
@@ -168,7 +142,7 @@ def _planes(seen: Tensor) -> Tensor:
     return torch.stack([size * seen.detach().sign(), size])
 
 
-def _position_bias(weights: Weights, layout: Layout) -> Tensor:
+def position_bias(weights: Weights, layout: Layout) -> Tensor:
     """Return what the taps inside the block add at each of its positions.
 
     Shape: (R + 1, volume).
@@ -183,17 +157,3 @@ def _conv(x: Tensor, weight: Tensor) -> Tensor:
     """
     full = F.pad(weight, (0, prod(_KERNEL) - weight.shape[2])).view(*weight.shape[:2], *_KERNEL)
     return F.conv3d(F.pad(x, (2, 2, 2, 2, 2, 0)), full)
-
-
-def _product(weight: Tensor, planes: Tensor, taps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the same at P positions alone: taps are gathered and multiplied as one matrix, or some columns at a time.
-
-    Shape: weight (O, I, taps), planes (I, volume + 1, M), taps (taps, P) -> (O, P, M).
-    """
-    flat, rows, positions = taps.flatten(), len(planes) * len(taps), size[0]
-    columns = max(_GATHERED // max(rows * positions, 1), 1)
-    parts = []
-    for part in (planes,) if columns >= size[1] else torch.split(planes, columns, 2):
-        gathered = part.index_select(1, flat).view(rows, positions * part.shape[2])
-        parts.append((weight.flatten(1) @ gathered).view(len(weight), positions, part.shape[2]))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 2)

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from nvrc_components.entropy_models.base import coded_bits, snap_log2_scale, snap_mean
+from nvrc_components.coding.range_coder import SymbolDecoder
+from nvrc_components.entropy_models.base import coded_bits, mean_integers, scale_indices, snap_log2_scale, snap_mean
 from nvrc_components.entropy_models.context import (
     AUTO,
     Block,
-    Coder,
     ContextModel,
+    Filled,
+    Predictions,
     fitted,
     grid_of,
     magnitude,
@@ -67,7 +69,7 @@ class OctreeContext(ContextModel):
         """
         block = fitted(self.block, symbols.shape)
         layout = layout_of(block, self.passes)
-        towers, _ = towers_of(symbols.float(), block)
+        towers = towers_of(symbols.float(), block)
         with torch.autocast(symbols.device.type, enabled=False):
             order, mean, log2_scale = self._distributions(towers, layout)
         bits = coded_bits(towers.index_select(0, order), mean, log2_scale)
@@ -106,7 +108,7 @@ class OctreeContext(ContextModel):
         return mean.repeat(repeats).expand(rows, -1), log2_scale.repeat(repeats).expand(rows, -1)
 
     def _distributions(self, towers: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
-        weights = self.network.weights()
+        weights = self.network.weights(towers.dtype)
         seen, magnitudes = visible(towers), magnitude(visible(towers))
         phases = [phase for group in layout.passes for phase in group]
         parts = [self._root(len(layout.root), towers.shape[1])]
@@ -114,21 +116,42 @@ class OctreeContext(ContextModel):
         order = torch.cat([layout.root, *(phase.targets for phase in phases)]).to(towers.device)
         return order, *_snap(parts)
 
-    def _code_towers(self, towers: Tensor, valid: Tensor, block: Block, coder: Coder) -> Tensor:
+    def _predictions(self, towers: Tensor, block: Block) -> Predictions:
         layout = layout_of(block, self.passes)
-        weights = self.network.weights(towers.dtype)
-        decoded, seen, magnitudes = (torch.zeros_like(towers) for _ in range(3))
-        parts = [self._root(len(layout.root), towers.shape[1])]
-        targets = layout.root.to(towers.device)
+        order, mean, log2_scale = self._distributions(towers, layout)
+        sizes = [len(layout.root), *(sum(len(phase.targets) for phase in group) for group in layout.passes)]
+        shape = mean.shape
+        means, scales = mean_integers(mean, shape), scale_indices(log2_scale, shape)
+        return Predictions(order.cpu(), sizes, means.reshape(shape), scales.reshape(shape))
+
+    def _decode_towers(self, filled: Filled, block: Block, decoder: SymbolDecoder, device: torch.device) -> Tensor:
+        layout, columns = layout_of(block, self.passes), filled.shape[1]
+        weights = self.network.weights(torch.float64)
+        empty = torch.zeros(layout.volume + 1, columns, dtype=torch.float64, device=device)
+        decoded, seen, magnitudes = (empty.clone() for _ in range(3))
+        valid = torch.from_numpy(filled)
+        parts = [self._root(len(layout.root), columns)]
+        targets = layout.root
         for group in [*layout.passes, ()]:
-            mean, log2_scale = _snap(parts)
-            symbols = coder.code(towers[targets], mean, log2_scale, valid[targets])
+            symbols = _read(decoder, *_snap(parts), valid[targets].to(device))
             decoded[targets], seen[targets] = symbols, visible(symbols)
             magnitudes[targets] = magnitude(seen[targets])
             if group:
                 parts = [self.network(seen, magnitudes, phase, weights) for phase in group]
-                targets = torch.cat([phase.targets for phase in group]).to(towers.device)
+                targets = torch.cat([phase.targets for phase in group])
         return decoded
+
+
+def _read(decoder: SymbolDecoder, mean: Tensor, log2_scale: Tensor, valid: Tensor) -> Tensor:
+    """Return the symbols of one call; those that are not valid are zero and were not coded.
+
+    Shape: (P, M), all.
+    """
+    means, scales = mean[valid], log2_scale[valid]
+    read = decoder.decode(mean_integers(means, means.shape), scale_indices(scales, means.shape))
+    result: Tensor = mean.new_zeros(mean.shape, dtype=torch.float64)
+    result[valid] = torch.from_numpy(read).to(result)
+    return result
 
 
 def _snap(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

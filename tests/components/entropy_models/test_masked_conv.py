@@ -12,10 +12,10 @@ from nvrc_components.entropy_models import (
     ENTROPY_MODELS,
     GaussianPrior,
     MaskedConv3dContext,
-    masked_conv_network,
+    masked_conv_coding,
 )
 from nvrc_components.entropy_models.base import mean_integers, scale_indices
-from nvrc_components.entropy_models.context import fitted, grid_of, towers_of
+from nvrc_components.entropy_models.context import filled_of, fitted, grid_of, towers_of
 from nvrc_components.entropy_models.masked_conv_layout import OFFSETS, layout_of
 from nvrc_components.errors import InputError
 from nvrc_components.fitting import Coded, fit
@@ -48,18 +48,30 @@ def distributions(model, grid):
 def in_coding_order(values, model):
     """Return a grid's elements in the order of the stream."""
     block = fitted(model.block, values.shape)
-    towers, valid = towers_of(values, block)
-    return np.concatenate([towers[w.targets][valid[w.targets].bool()].numpy() for w in layout_of(block).waves])
+    order = layout_of(block).order.numpy()
+    return towers_of(values, block).numpy()[order][filled_of(values.shape, block)[order]]
 
 
 @pytest.mark.parametrize("block", [(16, 8, 8), (1, 8, 8), (5, 3, 7), (12, 1, 20), (1, 1, 1)])
 def test_every_position_is_coded_once_and_after_all_it_sees(block):
     layout, volume = layout_of(block), block[0] * block[1] * block[2]
-    when = {p: number for number, wave in enumerate(layout.waves) for p in wave.targets.tolist()}
-    assert sorted(p for wave in layout.waves for p in wave.targets.tolist()) == list(range(volume))
-    for number, wave in enumerate(layout.waves):
-        assert wave.neighbours[-1].equal(wave.targets)
-        assert all(when.get(tap, -1) < number for tap in wave.neighbours[:-1].flatten().tolist())
+    assert sorted(layout.order.tolist()) == [p for wave in layout.waves for p in range(volume)[wave.positions]]
+    for wave in layout.waves:
+        assert wave.neighbours[-1].tolist() == list(range(volume)[wave.positions])
+        before = wave.neighbours[:-1]
+        assert (before[before < volume] < wave.positions.start).all()
+
+
+def test_taps_are_where_the_offsets_say():
+    block, volume = (5, 3, 7), 105
+    layout = layout_of(block)
+    places = [np.unravel_index(p, block) for p in layout.order.tolist()]
+    taps = torch.cat([wave.neighbours for wave in layout.waves], 1).T.tolist()
+    for place, around in zip(places, taps, strict=True):
+        for offset, tap in zip(OFFSETS, around, strict=True):
+            at = tuple(int(a) + o for a, o in zip(place, offset, strict=True))
+            inside = all(0 <= a < n for a, n in zip(at, block, strict=True))
+            assert (tuple(map(int, places[tap])) == at) if inside else tap == volume
 
 
 def test_the_paper_s_block_takes_164_waves_instead_of_1024_steps():
@@ -178,7 +190,7 @@ def test_what_is_gathered_at_a_time_does_not_change_a_byte(monkeypatch):
     shape = (5, 3, 20, 9)
     model, grid = masked_conv(shape), laplacian(shape)
     data = encoded(model, grid)
-    monkeypatch.setattr(masked_conv_network, "_GATHERED", 3000)
+    monkeypatch.setattr(masked_conv_coding, "_GATHERED", 3000)
     assert encoded(model, grid) == data
     assert torch.equal(decoded(model, shape, data), grid)
 

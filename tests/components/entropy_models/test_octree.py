@@ -8,7 +8,7 @@ import torch
 
 from nvrc_components.entropy_models import ENTROPY_MODELS, GaussianPrior, MaskedConv3dContext, OctreeContext
 from nvrc_components.entropy_models.base import mean_integers, scale_indices
-from nvrc_components.entropy_models.context import fitted, towers_of
+from nvrc_components.entropy_models.context import filled_of, fitted, towers_of
 from nvrc_components.entropy_models.octree_layout import PARITIES, PASSES, layout_of, taps_of
 from nvrc_components.fitting import Coded, fit
 from nvrc_components.side import sides_of
@@ -28,11 +28,11 @@ def distributions(model, grid):
     """Return, from the parallel pass, each grid element's integers and its number in coding order of passes."""
     block = fitted(model.block, grid.shape)
     layout = layout_of(block, model.passes)
-    towers, valid = towers_of(grid, block)
+    towers = towers_of(grid, block)
     order, mean, log2_scale = (v.detach() for v in model._distributions(towers, layout))
     numbers = [0] * len(layout.root)
     numbers += [i for i, group in enumerate(layout.passes, 1) for phase in group for _ in phase.targets]
-    keep = valid[order].bool().numpy()
+    keep = filled_of(grid.shape, block)[order.numpy()]
     shape = mean.shape
     means = mean_integers(mean, shape).reshape(shape)
     scales = scale_indices(log2_scale, shape).reshape(shape)
@@ -95,7 +95,7 @@ def test_perturbing_a_symbol_changes_no_distribution_of_the_same_or_an_earlier_p
         where = tuple(int(torch.randint(n, (), generator=generator)) for n in shape)
         other = grid.clone()
         other[where] += 5
-        towers, original = (towers_of(g, model.block)[0] for g in (other, grid))
+        towers, original = (towers_of(g, model.block) for g in (other, grid))
         ((row, column),) = (towers[order] != original[order]).nonzero().tolist()
         _, new_means, new_scales, _, _ = distributions(model, other)
         changed = (new_means != means) | (new_scales != scales)
