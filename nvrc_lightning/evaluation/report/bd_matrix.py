@@ -6,7 +6,7 @@ from nvrc_lightning.evaluation.anchors import PublishedPoint
 from nvrc_lightning.evaluation.bench.bd_rate import BdDelta, Method
 from nvrc_lightning.evaluation.bench.comparison import MEAN, compare
 from nvrc_lightning.evaluation.bench.point import Point
-from nvrc_lightning.evaluation.report.lines import Line
+from nvrc_lightning.evaluation.report.lines import Line, measures_of
 from nvrc_lightning.evaluation.report.looks import glyph
 from nvrc_lightning.evaluation.report.markup import Markup, captioned, join, tag
 from nvrc_lightning.evaluation.report.measures import MEASURES, Measure
@@ -40,7 +40,9 @@ def bd_section(
         return Markup()
     pairs = compare(points, published)
     deltas = {(pair.measure, pair.video, pair.codec, pair.anchor): pair.rate for pair in pairs if pair.method == METHOD}
-    return tag("div", *(_measure(measure, videos, lines, deltas) for measure in MEASURES), class_="matrices")
+    return tag(
+        "div", *(_measure(measure, videos, lines, deltas) for measure in measures_of(lines, videos)), class_="matrices"
+    )
 
 
 def _measure(measure: Measure, videos: Sequence[str], lines: Sequence[Line], deltas: Deltas) -> Markup:
@@ -83,7 +85,8 @@ def _matrix(caption: str, measure: Measure, video: str, lines: Sequence[Line], d
     body = tag("table", tag("thead", head), tag("tbody", *rows), class_="matrix")
     reasons = "; ".join(f"{letter}: {doubt}" for doubt, letter in notes.items())
     note = tag("p", f"{reasons}.", class_="note") if notes else ""
-    return tag("div", captioned(f"{caption}: bits of the row against the column, %", body), note, class_="block")
+    caption = f"{caption}: bits of the row against the column, %"
+    return tag("div", captioned(caption, body, 1 + len(lines)), note, class_="block")
 
 
 def _letter(number: int) -> str:

@@ -14,13 +14,15 @@ from nvrc_lightning.evaluation.report.pictures import heat_map
 
 __all__ = ["grid_maps_section"]
 
+_ON_PAPER = "On paper only the middle file of each curve has its maps; the page on the screen has them of all files."
 _ALMOST_ALL = 99  # percent of the values that the scale reaches, so that single symbols do not darken the rest
 
 
 def grid_maps_section(folder: Path, videos: Sequence[str], curves: Sequence[Curve]) -> Markup:
     """Maps of every file of ours, the middle one of each curve unfolded; empty where no file has grids."""
     own = [curve for curve in curves if curve.own]
-    return join(_video(folder, video, own) for video in videos if any(video in curve.points for curve in own))
+    maps = join(_video(folder, video, own) for video in videos if any(video in curve.points for curve in own))
+    return join([maps, tag("p", _ON_PAPER, class_="note paper")]) if maps else maps
 
 
 def _video(folder: Path, video: str, own: Sequence[Curve]) -> Markup:
@@ -39,8 +41,9 @@ def _file(curve: Curve, point: Point, levels: Sequence[GridBits], unfolded: bool
     total = sum(level.bits for level in levels) / 8
     share = f"{count(total)} of {count(point.result.rate.file_bytes)} bytes are in these grids"
     name = f"{curve.label}, {point.setting}"
-    body = [_scale(top), *(_level(number, level, top, point) for number, level in enumerate(levels))]
-    return tag("details", tag("summary", f"{name}: {share}"), *body, open=unfolded)
+    maps = tag("div", *(_level(number, level, top, point) for number, level in enumerate(levels)), class_="levels")
+    kind = "maps" if unfolded else "maps screen-only"
+    return tag("details", tag("summary", f"{name}: {share}"), _scale(top), maps, class_=kind, open=unfolded)
 
 
 def _scale(top: float) -> Markup:

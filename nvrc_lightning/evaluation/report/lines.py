@@ -1,14 +1,16 @@
 """What the rate-distortion plots draw: curves of the bench and published ones, in the same terms."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from nvrc_lightning.evaluation.anchors import PublishedPoint
 from nvrc_lightning.evaluation.report.curves import Curve
 from nvrc_lightning.evaluation.report.looks import Look, anchor_look
-from nvrc_lightning.evaluation.report.measures import MEASURES
+from nvrc_lightning.evaluation.report.measures import MEASURES, Measure
 
-__all__ = ["Dot", "Line", "lines_of"]
+__all__ = ["Dot", "Line", "lines_of", "measures_of"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ def lines_of(curves: Sequence[Curve], published: Mapping[str, Sequence[Published
     return (*map(_measured, curves), *anchors)
 
 
+def measures_of(lines: Iterable[Line], videos: Iterable[str]) -> tuple[Measure, ...]:
+    """The measures that any point on these videos has; nobody is to choose one that shows nothing."""
+    scores = [dot.scores for line, video in product(lines, videos) for dot in line.dots.get(video, ())]
+    return tuple(measure for measure in MEASURES if any(math.isfinite(own[measure.name]) for own in scores))
+
+
 def _measured(curve: Curve) -> Line:
     """A curve of the bench."""
     dots = {
@@ -86,10 +94,15 @@ def _published(published: Mapping[str, Sequence[PublishedPoint]], name: tuple[st
     """The points of one published codec on each video that has any."""
     chosen = {
         video: tuple(
-            Dot(point.setting, point.bpp, None, {m.name: getattr(point, m.name) for m in MEASURES}, point.source)
+            Dot(point.setting, point.bpp, None, _scores(point), point.source)
             for point in points
             if (point.codec, point.variant) == name
         )
         for video, points in published.items()
     }
     return {video: dots for video, dots in chosen.items() if dots}
+
+
+def _scores(point: PublishedPoint) -> dict[str, float]:
+    """What was published of a point; of some measures nothing ever is."""
+    return {measure.name: float(getattr(point, measure.name, math.nan)) for measure in MEASURES}

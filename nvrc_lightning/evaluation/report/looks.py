@@ -11,6 +11,9 @@ _LIGHT = ("#0b5fc0", "#c44601", "#007a55", "#9b3f8f", "#8a6a00", "#3d4652", "#00
 _DARK = ("#6fb1ff", "#ff9a5e", "#4fcf9f", "#e293d3", "#d8b64a", "#c3cbd6", "#58c7de", "#ff86a8")
 _GREY = ("#6a737d", "#8b949e")
 
+# Strokes and gaps of published curves, in pixels: they lie close together, and grey leaves them no colour of their own.
+_DASHES = ((7, 4), (2, 3), (8, 3, 2, 3), (14, 4), (8, 3, 2, 3, 2, 3))
+
 # Plotly's and Matplotlib's names of a marker, and its outline in a box of -10..10.
 _MARKERS = (
     ("circle", "o", "M-7,0A7,7 0 1,0 7,0A7,7 0 1,0 -7,0Z"),
@@ -36,7 +39,7 @@ class Look:
         symbol: Plotly's name of the marker.
         marker: Matplotlib's.
         outline: SVG path of the marker, in a box of -10..10.
-        anchor: whether it is a published curve, drawn thin, dashed and hollow.
+        dash: strokes and gaps of the line, in pixels; none for a whole line.
     """
 
     variable: str
@@ -45,7 +48,12 @@ class Look:
     symbol: str
     marker: str
     outline: str
-    anchor: bool = False
+    dash: tuple[int, ...] = ()
+
+    @property
+    def anchor(self) -> bool:
+        """Whether it is that of a published curve, drawn thin, dashed and hollow."""
+        return bool(self.dash)
 
 
 def look_of(number: int) -> Look:
@@ -55,8 +63,8 @@ def look_of(number: int) -> Look:
 
 
 def anchor_look(number: int) -> Look:
-    """The look of a published curve: grey, told apart by its marker."""
-    return Look("--anchor", *_GREY, *_MARKERS[number % len(_MARKERS)], anchor=True)
+    """The look of a published curve: grey, told apart by its marker and its dashes."""
+    return Look("--anchor", *_GREY, *_MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)])
 
 
 def palette_css() -> str:
@@ -73,7 +81,8 @@ def palette_css() -> str:
 def glyph(look: Look) -> Markup:
     """The marker on a piece of its line, as a small picture for legends and tables."""
     paint = f"var({look.variable})"
-    line = tag("path", d="M-19,0H19", stroke=paint, stroke_width=2, stroke_dasharray="4 3" if look.anchor else False)
+    dashes = " ".join(map(str, look.dash)) or False
+    line = tag("path", d="M-19,0H19", stroke=paint, stroke_width=2, stroke_dasharray=dashes)
     fill = "var(--paper)" if look.anchor else paint
     marker = tag("path", d=look.outline, fill=fill, stroke=paint, stroke_width=1.5)
     return tag("svg", line, marker, class_="glyph", viewBox="-20 -10 40 20", aria_hidden="true")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 __all__ = ["Markup", "captioned", "escape", "join", "table", "tag"]
 
 _VOID = ("br", "img", "input", "meta")
+_PHONE = 3  # columns that fit a telephone's screen; the style sheet tells readers of wider tables to scroll
 
 Attribute = str | int | float | bool
 
@@ -37,10 +38,11 @@ def tag(name: str, /, *children: str, **attributes: Attribute) -> Markup:
     return Markup(opening if name in _VOID else f"{opening}{join(children)}</{name}>")
 
 
-def captioned(caption: str, table: str) -> Markup:
-    """A table below its caption; one wider than the page scrolls by itself, by keyboard too."""
+def captioned(caption: str, table: str, columns: int) -> Markup:
+    """A table of so many columns below its caption; one wider than the page scrolls by itself, by keyboard too."""
     region = tag("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
-    return tag("div", tag("p", caption, class_="caption"), region, class_="captioned")
+    kind = "captioned wide" if columns > _PHONE else "captioned"
+    return tag("div", tag("p", caption, class_="caption"), region, class_=kind)
 
 
 def table(caption: str, head: Sequence[str], groups: Mapping[str, Iterable[Iterable[str]]], words: int = 1) -> Markup:
@@ -56,9 +58,9 @@ def table(caption: str, head: Sequence[str], groups: Mapping[str, Iterable[Itera
     header = tag("tr", *(tag("th", name, scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)))
     bodies = []
     for heading, rows in groups.items():
-        title = tag("tr", tag("th", heading, scope="rowgroup", colspan=len(head))) if heading else ""
+        title = tag("tr", tag("th", tag("span", heading), scope="rowgroup", colspan=len(head))) if heading else ""
         bodies.append(tag("tbody", title, *(_row(row, kinds) for row in rows)))
-    return captioned(caption, tag("table", tag("thead", header), *bodies))
+    return captioned(caption, tag("table", tag("thead", header), *bodies), len(head))
 
 
 def _row(cells: Iterable[str], kinds: Sequence[str]) -> Markup:

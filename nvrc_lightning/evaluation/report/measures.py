@@ -48,8 +48,10 @@ MEASURES = (
     Measure("psnr_rgb", "PSNR-RGB", "dB", 2),
     Measure("psnr_yuv611", "PSNR-YUV 6:1:1", "dB", 2),
     Measure("ms_ssim_rgb", "MS-SSIM-RGB", "", 4),
+    Measure("ms_ssim_y", "MS-SSIM-Y", "", 4),
+    Measure("vmaf", "VMAF", "", 2),
 )
-"""In the order readers choose from; the first is shown first."""
+"""In the order readers choose from. The first is defined for every video and shown first."""
 
 
 def bpp(value: float) -> str:

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nvrc_lightning.evaluation.report.curves import Curve
-from nvrc_lightning.evaluation.report.lines import Dot, Line
+from nvrc_lightning.evaluation.report.lines import Dot, Line, measures_of
 from nvrc_lightning.evaluation.report.looks import glyph
 from nvrc_lightning.evaluation.report.markup import Markup, join, table, tag
-from nvrc_lightning.evaluation.report.measures import MEASURES, bpp, count
+from nvrc_lightning.evaluation.report.measures import MEASURES, Measure, bpp, count
 
 __all__ = ["plot_data", "rates_section"]
 
-_HEAD = ("Codec", "Setting", "File, bytes", "Rate, bit/pixel", *(measure.title for measure in MEASURES))
+_HEAD = ("Codec", "Setting", "File, bytes", "Rate, bit/pixel")
 _HANDLING = (
     "The buttons show and hide a codec; a point tells its figures when touched or hovered over; drag to zoom, "
     "double-click to see all again."
@@ -22,7 +23,7 @@ _HANDLING = (
 def plot_data(videos: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
     """Everything the plots draw, as plain data; a score that is not defined is null."""
     return {
-        "measures": [{"name": m.name, "label": m.label, "unit": m.unit, "digits": m.digits} for m in MEASURES],
+        "measures": [asdict(measure) for measure in measures_of(lines, videos)],
         "curves": [
             {
                 "label": line.label,
@@ -30,6 +31,7 @@ def plot_data(videos: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
                 "anchor": line.look.anchor,
                 "colour": line.look.variable,
                 "symbol": line.look.symbol,
+                "dash": ",".join(f"{length}px" for length in line.look.dash) or "solid",
                 "points": [[_plain(dot) for dot in line.dots.get(video, ())] for video in videos],
             }
             for line in lines
@@ -53,24 +55,27 @@ def rates_section(
         lines: those and the published ones.
         static: for each video the same plot as a picture, a data URI; shown on paper and without JavaScript.
     """
+    measures = measures_of(lines, videos)
     legend = tag("div", *(_switch(number, line) for number, line in enumerate(lines)), class_="legend")
     plots = [
-        _plot(number, video, static[video], [_points(video, lines), _reasons(video, curves)])
+        _plot(number, video, static[video], [_points(video, lines, measures), _reasons(video, curves)])
         for number, video in enumerate(videos)
     ]
     handling = tag("p", _HANDLING, class_="note screen")
-    return join([_measure_switch(), legend, tag("div", *plots, class_="plots"), handling])
+    return join([_measure_switch(measures), legend, tag("div", *plots, class_="plots"), handling])
 
 
-def _measure_switch() -> Markup:
-    """Radio buttons that choose the measure of all plots and matrices."""
+def _measure_switch(measures: Sequence[Measure]) -> Markup:
+    """Radio buttons that choose the measure of all plots and matrices; none where there is nothing to choose."""
+    if len(measures) < 2:
+        return Markup()
     buttons = [
         tag(
             "label",
             tag("input", type="radio", name="measure", value=measure.name, checked=measure is MEASURES[0]),
             tag("span", measure.label),
         )
-        for measure in MEASURES
+        for measure in measures
     ]
     return tag("fieldset", tag("legend", "Quality measured as"), *buttons, class_="switch screen")
 
@@ -92,7 +97,7 @@ def _plot(number: int, video: str, static: str, figures: Iterable[Markup]) -> Ma
     )
 
 
-def _points(video: str, lines: Sequence[Line]) -> Markup:
+def _points(video: str, lines: Sequence[Line], measures: Sequence[Measure]) -> Markup:
     """Every point of a video, and the sources of those that were published."""
     shown = [(line, dot) for line in lines for dot in line.dots.get(video, ())]
     rows = [
@@ -101,24 +106,28 @@ def _points(video: str, lines: Sequence[Line]) -> Markup:
             dot.setting,
             "–" if dot.size is None else count(dot.size),
             bpp(dot.bpp),
-            *(measure.text(dot.scores[measure.name]) for measure in MEASURES),
+            *(measure.text(dot.scores[measure.name]) for measure in measures),
         )
         for line, dot in shown
     ]
     sources = sorted({f"{line.label}: {dot.source}" for line, dot in shown if dot.source})
-    return join([table(f"Points of {video}", _HEAD, {"": rows}, words=2), _note(sources)])
+    head = (*_HEAD, *(measure.title for measure in measures))
+    return join([table(f"Points of {video}", head, {"": rows}, words=2), _note(sources)])
 
 
 def _reasons(video: str, curves: Sequence[Curve]) -> Markup:
     """Why scores are not defined."""
     reasons = {
-        f"{measure.label} is not defined: {why}"
+        (why, measure)
         for curve in curves
         for point in curve.points.get(video, ())
         for measure in MEASURES
         if (why := point.result.scores.undefined.get(measure.name))
     }
-    return _note(sorted(reasons))
+    labels = {why: [m.label for m in MEASURES if (why, m) in reasons] for why, _ in reasons}
+    return _note(
+        sorted(f"{' and '.join(own)} {'are' if own[1:] else 'is'} not defined: {why}" for why, own in labels.items())
+    )
 
 
 def _note(sentences: Sequence[str]) -> Markup:

@@ -11,6 +11,8 @@ from nvrc_lightning.evaluation.result import Run
 
 __all__ = ["runs_section", "settings_section"]
 
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+
 
 def settings_section(curves: Sequence[Curve]) -> Markup:
     """The settings of each curve; one that moves along the curve with all its values."""
@@ -21,7 +23,7 @@ def _curve(curve: Curve) -> Markup:
     points = curve.all_points()
     facts = {"variant": curve.variant, "points": _listed(point.setting for point in points)}
     for name in dict.fromkeys(name for point in points for name in point.settings):
-        facts[name] = _listed(point.settings[name] for point in points if name in point.settings)
+        facts[name] = _folded([point.settings[name] for point in points if name in point.settings])
     return tag("div", tag("h3", glyph(curve.look), curve.label), _facts(facts))
 
 
@@ -30,10 +32,20 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(sorted(set(values), key=_natural))
 
 
+def _folded(values: Sequence[str]) -> str:
+    """Texts that differ in one number as one text with all its values: crf={22, 26, 30}; others one after the other."""
+    rows = [_NUMBER.split(value) for value in sorted(set(values), key=_natural)]
+    if len(rows) == 1 or len({len(row) for row in rows}) > 1:
+        return _listed(values)
+    columns = [list(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
+    if [at % 2 for at, column in enumerate(columns) if len(column) > 1] != [1]:
+        return _listed(values)
+    return "".join(column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns)
+
+
 def _natural(text: str) -> list[tuple[float, str]]:
     """Sort key that compares numbers as numbers."""
-    parts = re.split(r"(\d+(?:\.\d+)?)", text)
-    return [(float(part), "") if at % 2 else (-1.0, part) for at, part in enumerate(parts)]
+    return [(float(part), "") if at % 2 else (-1.0, part) for at, part in enumerate(_NUMBER.split(text))]
 
 
 def _facts(facts: Mapping[str, str]) -> Markup:

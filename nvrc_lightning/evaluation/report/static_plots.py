@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nvrc_components.atomic import atomic_path
-from nvrc_lightning.evaluation.report.lines import Line
-from nvrc_lightning.evaluation.report.measures import MEASURES, Measure
+from nvrc_lightning.evaluation.report.lines import Line, measures_of
+from nvrc_lightning.evaluation.report.measures import Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "write_pictures"]
 
-_SIZE = (7.1, 5.6)  # inches: an A4 page between its margins
+_WIDTH = 7.1  # inches: an A4 page between its margins
+_HEIGHT = 2.6  # inches of a row of panels
+_ENTRY = 0.2  # inches of a row of the legend
+_ACROSS = 3  # panels in a row
+_LETTER = 0.065  # inches of a letter in the legend, on the wide side
 _STYLE = {
     "svg.hashsalt": "nvrc",  # nothing in the file changes from run to run
     "font.size": 8.5,
@@ -31,31 +35,43 @@ _STYLE = {
     "grid.color": "#e1e5ea",
     "grid.linewidth": 0.6,
 }
+_POINT = 0.5  # points that a pixel of a dash becomes, for the thinner lines on paper
 _STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
 def draw(video: str, lines: Sequence[Line]) -> "Figure":
-    """One video: a panel for each measure, and the legend in the fourth."""
+    """One video: a panel for each measure it has, at most three in a row, and the legend below them."""
     # Imported where it is used: it takes a second, and only reports need it.
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     shown = [line for line in lines if video in line.dots]
+    measures = measures_of(shown, [video])
+    rows = math.ceil(len(measures) / _ACROSS)
+    columns = math.ceil(len(measures) / rows)
+    abreast = _abreast([line.label for line in shown])
+    height = _HEIGHT * rows + _ENTRY * math.ceil(len(shown) / abreast)
     with mpl.rc_context({**_STYLE}):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        panels = figure.subplots(2, 2).ravel()
-        for axes, measure in zip(panels, MEASURES, strict=False):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, measure in zip(panels, measures, strict=False):
             _panel(axes, video, shown, measure)
+        for axes in panels[len(measures) :]:
+            axes.axis("off")
+        figure.suptitle(_literal(video), fontsize=9, x=0.01, ha="left")
         handles, labels = panels[0].get_legend_handles_labels()
-        panels[-1].axis("off")
-        panels[-1].legend(handles, labels, loc="upper left", frameon=False, title=_wrapped(video), alignment="left")
+        figure.legend(handles, labels, loc="outside lower left", frameon=False, ncols=abreast)
     return figure
 
 
-def _wrapped(text: str) -> str:
-    """Text that Matplotlib takes literally, in lines that fit a panel."""
-    lines = [text[at : at + 44] for at in range(0, len(text), 44)]
-    return "\n".join(lines).replace("$", r"\$")
+def _abreast(labels: Sequence[str]) -> int:
+    """Entries that fit in a row of the legend, each with its marker."""
+    return max(1, int(_WIDTH / (_LETTER * max(map(len, labels)) + 0.6)))
+
+
+def _literal(text: str) -> str:
+    """Text that Matplotlib takes as it is."""
+    return text.replace("$", r"\$")
 
 
 def _panel(axes: "Axes", video: str, lines: Sequence[Line], measure: Measure) -> None:
@@ -68,10 +84,6 @@ def _panel(axes: "Axes", video: str, lines: Sequence[Line], measure: Measure) ->
         _draw_line(axes, line, known)
     axes.set_title(measure.label, loc="left", fontsize=9)
     axes.set(xlabel="rate, bit/pixel (log scale)", ylabel=measure.title)
-    if not rates:
-        axes.text(0.5, 0.5, "not defined for this video", ha="center", va="center", transform=axes.transAxes)
-        axes.set(xticks=[], yticks=[])
-        return
     low, high = math.log10(min(rates)), math.log10(max(rates))
     room = max(0.06 * (high - low), 0.05)
     axes.set(xscale="log", xlim=(10 ** (low - room), 10 ** (high + room)))
@@ -87,13 +99,13 @@ def _draw_line(axes: "Axes", line: Line, points: Sequence[tuple[float, float]]) 
         [score for _, score in points],
         color=look.light,
         linewidth=1.8 if line.own else 1.1,
-        linestyle="--" if look.anchor else "-",
+        linestyle=(0, [_POINT * length for length in look.dash]) if look.anchor else "-",
         marker=look.marker,
         markersize=5.5,
         markerfacecolor=paper if look.anchor else look.light,
         markeredgecolor=look.light if look.anchor else paper,
         markeredgewidth=0.8,
-        label=_wrapped(line.label),
+        label=_literal(line.label),
     )
 
 

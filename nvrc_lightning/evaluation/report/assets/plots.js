@@ -45,7 +45,7 @@ function trace(curve, number, video) {
     y: points.map((point) => point[measure.name]),
     hovertext: points.map((point) => hoverText(curve, point)),
     hoverinfo: "text",
-    line: { color: paint, width: curve.own ? 2.5 : 1.5, dash: curve.anchor ? "dash" : "solid" },
+    line: { color: paint, width: curve.own ? 2.5 : 1.5, dash: curve.dash },
     marker: {
       color: curve.anchor ? colour("--paper") : paint,
       symbol: curve.symbol,

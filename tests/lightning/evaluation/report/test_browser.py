@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from nvrc_lightning.evaluation.bench.point import read_points
 from nvrc_lightning.evaluation.report import write_report
+from tests.lightning.evaluation.report.benches import copy_points
 from tests.lightning.evaluation.report.browser import choose, click, find, part, resize, shown, until, visible
 
 FLAGS = (
@@ -45,9 +47,15 @@ def driver(tmp_path_factory):
     driver.quit()
 
 
+def with_similarity(point):
+    """The point; of the second video with MS-SSIM of luma, which the first is too small for."""
+    scores = replace(point.result.scores, ms_ssim_y=0.9) if point.video == "bunny 10:13" else point.result.scores
+    return replace(point, result=replace(point.result, scores=scores))
+
+
 @pytest.fixture(scope="module")
-def address(bench):
-    return write_report(bench).as_uri()
+def address(bench, tmp_path_factory):
+    return write_report(copy_points(bench, tmp_path_factory.mktemp("shown") / "bench", with_similarity)).as_uri()
 
 
 @pytest.fixture
@@ -96,9 +104,9 @@ def test_the_measure_changes_all_plots_and_matrices(page):
     click(page, 'input[value="psnr_yuv611"]')
     assert titles() == ["PSNR-YUV 6:1:1, dB"] * 2
     assert all("PSNR-YUV 6:1:1" in item.text for item in visible(page, ".matrices .caption"))
-    click(page, 'input[value="ms_ssim_rgb"]')
-    assert titles() == [None, None]
-    assert "MS-SSIM-RGB is not defined for this video" in find(page, ".undefined").text
+    click(page, 'input[value="ms_ssim_y"]')
+    assert titles() == [None, "MS-SSIM-Y"]
+    assert "MS-SSIM-Y is not defined for this video" in find(page, ".undefined").text
 
 
 def test_a_codec_can_be_hidden_and_shown(page):
@@ -205,14 +213,31 @@ def test_small_screens_need_no_sideways_scrolling(page, width):
     assert page.execute_script(wide) == []
 
 
-def test_paper_shows_everything_that_the_screen_lets_one_choose(page):
+def test_tables_wider_than_a_telephone_say_so_and_keep_their_first_column(page):
+    resize(page, 360)
+    page.execute_script("document.querySelectorAll('details').forEach(part => part.open = true)")
+    table = "const wide = [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth);"
+    hint = f"{table} return wide.map(e => getComputedStyle(e.previousSibling, '::after').content)"
+    hints = page.execute_script(hint)
+    assert len(hints) > 4
+    assert all("scrolls sideways" in words for words in hints)
+    cells = f"{table} wide.forEach(e => e.scrollLeft = 999); return wide.map(e => {{"
+    cells += "const cells = e.querySelectorAll('tbody tr:not(:has([colspan])) > :first-child');"
+    cells += "return [...cells].map(c => c.getBoundingClientRect().left - e.getBoundingClientRect().left) })"
+    assert {left for row in page.execute_script(cells) for left in row} == {0}
+    resize(page, 1280)
+    assert "sideways" not in "".join(page.execute_script(hint))
+
+
+def test_paper_shows_what_the_screen_lets_one_choose_and_the_maps_of_one_file_of_a_curve(page):
     page.execute_script("dispatchEvent(new Event('beforeprint'))")
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert len(visible(page, ".matrices > [data-measure]")) == 3
     assert len(visible(page, "img.static")) == 2
     assert len(visible(page, ".sheet img")) == len(page.find_elements("css selector", ".sheet img")) > 10
-    assert len(visible(page, ".level")) == len(page.find_elements("css selector", ".level"))
-    assert visible(page, ".plot, .comparator, .switch, nav") == []
+    assert len(visible(page, ".maps")) == 1 < len(page.find_elements("css selector", ".maps"))
+    assert len(visible(page, ".level")) == len(page.find_elements("css selector", ".maps:not(.screen-only) .level"))
+    assert visible(page, ".plot, .comparator, .switch, .legend, nav") == []
 
 
 def test_the_dark_scheme_reaches_page_and_plots(page):

@@ -179,6 +179,21 @@ def test_published_curves_are_drawn_beside_the_measured_ones_with_their_source()
     assert [line.get_linestyle() for line in panel.get_lines()] == ["-", "--"]
 
 
+def test_published_curves_are_told_apart_by_their_dashes():
+    looks = [anchor_look(number) for number in range(5)]
+    assert len({look.dash for look in looks}) == 5
+    assert [look.anchor for look in (*looks, look_of(0))] == [True] * 5 + [False]
+
+
+def test_static_plots_have_a_panel_for_each_measure_and_all_names():
+    points = [replace(p, result=replace(p.result, scores=replace(p.result.scores, vmaf=70 + at)))
+              for at, p in enumerate(made("x264", (100, 200)))]  # fmt: skip
+    figure = draw("clip", lines_of(curves_of([*points, *made("x265", (90, 300))]), {}))
+    shown = [axes.get_title(loc="left") for axes in figure.axes if axes.axison]
+    assert shown == ["PSNR-RGB", "PSNR-YUV 6:1:1", "MS-SSIM-RGB", "VMAF"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x264", "x265"]
+
+
 @pytest.mark.parametrize("rates", [(1000,), (990, 1000), (10, 30), (3, 9000), (500, 1900)])
 def test_static_plots_have_a_few_plain_ticks(rates):
     axes = draw("clip", lines_of(curves_of(made("x264", rates)), {})).axes[0]

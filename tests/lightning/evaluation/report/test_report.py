@@ -8,8 +8,10 @@ import pytest
 from nvrc_components.errors import InputError
 from nvrc_lightning.evaluation.bench.point import Point, read_points
 from nvrc_lightning.evaluation.report import write_report
+from nvrc_lightning.evaluation.report.curves import curves_of
+from nvrc_lightning.evaluation.report.settings import settings_section
 from tests.lightning.evaluation.report.benches import copy_points
-from tests.lightning.evaluation.report.pages import page_of
+from tests.lightning.evaluation.report.pages import Page, page_of
 
 HOSTILE = "</script><img src=x onerror=alert(1)> \"'&amp; $title {0} %s"
 
@@ -73,9 +75,42 @@ def test_the_plots_hold_the_figures_of_the_points(bench, report):
 def test_the_tables_hold_the_figures_of_the_points(bench, report):
     for point in read_points(bench):
         rate, scores = point.result.rate, point.result.scores
-        figures = f"{rate.file_bytes:,} {rate.bpp:.4f} {scores.psnr_rgb:.2f} {scores.psnr_yuv611:.2f} –"
+        figures = f"{rate.file_bytes:,} {rate.bpp:.4f} {scores.psnr_rgb:.2f} {scores.psnr_yuv611:.2f}"
         assert f"{point.codec} {point.setting} {figures}" in report.text
-    assert "MS-SSIM-RGB is not defined: frame too small for five scales." in report.text
+    assert "MS-SSIM-RGB and MS-SSIM-Y are not defined: frame too small for five scales." in report.text
+
+
+def measures_to_choose(page):
+    return [own["value"] for own in page.all("input", name="measure")]
+
+
+def test_only_measures_that_are_defined_somewhere_can_be_chosen(bench, report, tmp_path):
+    assert measures_to_choose(report) == ["psnr_rgb", "psnr_yuv611"]
+
+    def spoilt(point):
+        if point.video == "bunny 10:13":
+            return changed_scores(point, psnr_yuv611=math.nan)
+        return changed_scores(point, ms_ssim_y=0.9, vmaf=87.654, psnr_yuv611=math.nan)
+
+    page = page_of(write_report(copy_points(bench, tmp_path / "b", spoilt)))
+    assert measures_to_choose(page) == ["psnr_rgb", "ms_ssim_y", "vmaf"]
+    assert [measure["name"] for measure in page.data["measures"]] == ["psnr_rgb", "ms_ssim_y", "vmaf"]
+    assert [own["data-measure"] for own in page.all("div") if "data-measure" in own] == measures_to_choose(page)
+    assert "0.9000 87.65" in page.text
+    alone = copy_points(bench, tmp_path / "c", lambda point: changed_scores(point, psnr_yuv611=math.nan))
+    assert measures_to_choose(page_of(write_report(alone))) == []  # one is no choice
+
+
+def test_a_setting_that_moves_along_a_curve_stands_once_with_all_its_values(bench):
+    def text(option):
+        points = [point for point in read_points(bench) if point.codec == "x265"]
+        told = [replace(p, settings={"options": option(p.setting.split()[1], at)}) for at, p in enumerate(points)]
+        return Page(settings_section(curves_of(told))).text
+
+    assert text(lambda crf, _: f"preset=2 crf={crf} keyint=-1").endswith("preset=2 crf={20, 26, 32, 38} keyint=-1")
+    assert text(lambda crf, at: f"crf={crf} a={at}").endswith("crf=20 a=3, crf=26 a=2, crf=32 a=1, crf=38 a=0")
+    assert text(lambda crf, at: f"pass {'one' if at else 'two'}").endswith("pass one, pass two")
+    assert text(lambda crf, at: "crf=2").endswith("options crf=2")
 
 
 def test_the_comparator_matches_rates_and_tells_each_frames_psnr(bench, report):
