@@ -16,6 +16,7 @@ from nvrc_lightning.evaluation.report.markup import Markup, escape, join, tag
 
 __all__ = ["Section", "page"]
 
+_STYLES = ("report.css", "print.css")
 _SCRIPTS = ("plots.js", "comparator.js")
 
 
@@ -58,7 +59,7 @@ def page(title: str, lead: str, footer: str, sections: Sequence[Section], data: 
         contents=join(tag("a", section.title, href=f"#{section.name}") for section in filled),
         sections=join(map(_section, filled), "\n"),
         palette=palette_css(),
-        style=_asset("report.css"),
+        style="\n".join(map(_asset, _STYLES)),
         scripts="\n".join(map(_asset, _SCRIPTS)),
         data=_json(data),
         plotly=_plotly(),
