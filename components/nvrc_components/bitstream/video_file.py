@@ -19,7 +19,7 @@ from nvrc_components.entropy_models import ENTROPY_MODELS
 from nvrc_components.errors import BitstreamError, InputError
 from nvrc_components.functional.color import Planes, code_dtype, downsample_chroma
 from nvrc_components.quantizers import QUANTIZERS
-from nvrc_components.representations.registry import build, kind_of
+from nvrc_components.representations.registry import allocate, kind_of, plan
 from nvrc_components.video_format import VideoFormat
 
 
@@ -156,12 +156,11 @@ def _open(sections: Sequence[Section]) -> VideoFile:
 
 
 def _network(header: Header) -> nn.Module:
-    """Return the header's network, once it is clear that it fits the video and into memory."""
-    with torch.device("meta"):
-        plan: Any = build(header.representation, header.configuration)
-    if contradiction := _contradiction(header.format, plan.config):
+    """Return the header's network, all zero, once it is clear that it fits the video and into memory."""
+    network = plan(header.representation, header.configuration)
+    if contradiction := _contradiction(header.format, network.config):
         raise BitstreamError(f"the header contradicts itself: {contradiction}")
-    return build(header.representation, header.configuration).float()  # whatever the default type is
+    return allocate(network)
 
 
 def _contradiction(fmt: VideoFormat, config: Any) -> str:

@@ -70,10 +70,21 @@ class TemporalGrid(nn.Module):
         self.slices = slices
         self.total = total
         self.grid = nn.Parameter(torch.empty(slices, *shape).uniform_(-INIT_RANGE, INIT_RANGE))
-        table = time_taps(torch.arange(total), slices, total)  # looked up, not recomputed: many small operators
-        self.register_buffer("low", table.low, persistent=False)
-        self.register_buffer("high", table.high, persistent=False)
-        self.register_buffer("weight", table.weight, persistent=False)
+        self.tabulate()
+
+    def tabulate(self) -> None:
+        """Sets the tables of the frames' times, which are looked up and not recomputed: many small operators."""
+        if self.grid.is_meta:
+            # Arithmetic there would load PyTorch's compiler, three seconds of a decoder's time: one frame tells enough.
+            shapes = self._tables(torch.zeros(1, dtype=torch.int64, device="cpu"))
+            tables = {name: torch.empty(self.total * len(one), dtype=one.dtype) for name, one in shapes.items()}
+        else:
+            tables = self._tables(torch.arange(self.total))
+        for name, table in tables.items():
+            self.register_buffer(name, table, persistent=False)
+
+    def _tables(self, frames: Tensor) -> dict[str, Tensor]:
+        return time_taps(frames, self.slices, self.total)._asdict()
 
     def window(self, frames: Sequence[int] | Tensor) -> tuple[int, ...]:
         """Numbers of the slices that these frames touch, ascending.

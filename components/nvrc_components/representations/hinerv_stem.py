@@ -25,15 +25,18 @@ class NeighbourGrid(FeatureGrid):
 
     share: Tensor
 
-    def __init__(self, slices: int, total: int, channels: int, height: int, width: int) -> None:
-        super().__init__(slices, total, channels, height, width)
-        offsets = torch.arange(TAPS) - 1
-        low, high = ((table[:, None] + offsets).flatten() for table in (self.low, self.high))
-        self.low, self.high = low.clamp(0, slices - 1), high.clamp(0, slices - 1)
-        self.weight = self.weight.repeat_interleave(TAPS)
-        # What is read in place of a slice outside is the other slice of its blend: a factor makes up for that.
-        share = torch.lerp((low == self.low).float(), (high == self.high).float(), self.weight)
-        self.register_buffer("share", share, persistent=False)
+    def _tables(self, frames: Tensor) -> dict[str, Tensor]:
+        """The same with three entries a frame, and the share of what is read in place of a slice outside.
+
+        What is read there is the other slice of its blend: a factor makes up for that.
+        """
+        taps = super()._tables(frames)
+        offsets = torch.arange(TAPS, device=frames.device) - 1
+        low, high = ((taps[name][:, None] + offsets).flatten() for name in ("low", "high"))
+        inside = low.clamp(0, self.slices - 1), high.clamp(0, self.slices - 1)
+        weight = taps["weight"].repeat_interleave(TAPS)
+        share = torch.lerp((low == inside[0]).float(), (high == inside[1]).float(), weight)
+        return {"low": inside[0], "high": inside[1], "weight": weight, "share": share}
 
     def window(self, frames: Sequence[int] | Tensor) -> tuple[int, ...]:
         """Numbers of the slices that these frames touch and of their neighbours, ascending.

@@ -83,7 +83,7 @@ class TemporalConv(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
         with torch.no_grad():
             self.weight.mul_(0.1)
-            self.weight[:, :, 1] += torch.eye(channels)
+            self.weight[:, :, 1].diagonal().add_(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Blends the taps of every sample.
