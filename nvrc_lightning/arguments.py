@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nvrc_components.errors import InputError
-from nvrc_lightning.recipes import find_recipe
+from nvrc_lightning.recipes import find_recipes
 
 __all__ = ["prepare"]
 
@@ -31,7 +31,7 @@ def prepare(arguments: list[str]) -> list[str]:
         path = value if equals else next(words, "")
         if not path:
             raise InputError("--config needs a recipe after it, such as --config nvrc_lite")
-        configs.append(str(find_recipe(path)))
+        configs.extend(map(str, find_recipes(path)))
     if not configs and not any(word.partition("=")[0] in _NEEDS_NONE for word in others):
         configs.append(str(_beside_checkpoint(others, command)))
     return [command, *(word for config in configs for word in ("--config", config)), *others]

@@ -24,9 +24,22 @@ class Parser(argparse.ArgumentParser):
             InputError: always.
         """
         known = [text for action in self._actions for text in action.option_strings]
-        unknown = re.search(r"unrecognized arguments: ([^\s=]+)", message)
-        hint = did_you_mean(unknown[1], known) if unknown else ""
-        raise InputError(f"{message}{hint}; '{self.prog} --help' lists all")
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        hints = (did_you_mean(word.partition("=")[0], known) for word in unknown.split() if word.startswith("-"))
+        raise InputError(f"{message}{''.join(hints)}; '{self.prog} --help' lists all")
+
+    def check(self, further: Sequence[str], allowed: re.Pattern[str]) -> None:
+        """Refuse words that are neither options of this program nor, with '=', of `nvrc fit`.
+
+        Raises:
+            InputError: there is one.
+        """
+        unknown = [word for word in further if not allowed.match(word)]
+        for word in unknown:
+            if "=" not in word and allowed.match(f"{word}="):
+                raise InputError(f"{word}: options of 'nvrc fit' take their value after '=', as in {word}=VALUE")
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
 
 
 def run(command: str, arguments: Sequence[str]) -> None:
@@ -38,7 +51,9 @@ def _encode(arguments: Sequence[str]) -> None:
     parser = _parser("encode", "Fit a network to a video and write it as a .nvrc file.")
     parser.add_argument("video", metavar="IN", help="video file, folder of PNG, glob, or 'bunny'")
     parser.add_argument("output", metavar="OUT", help="the .nvrc file")
-    parser.add_argument("--recipe", default="nvrc_lite", help="name or path of a recipe (default: nvrc_lite)")
+    parser.add_argument(
+        "--recipe", default="nvrc_lite", help="recipe (default: nvrc_lite), overlays behind it: nvrc+budget/short"
+    )
     parser.add_argument(
         "--lambda", dest="lmbda", type=float, help="quality: a larger lambda gives better pictures and a larger file"
     )
@@ -55,8 +70,7 @@ def _encode(arguments: Sequence[str]) -> None:
         "Options of 'nvrc fit' may be given too, with '=': --data.raw.width=352 --trainer.precision=bf16-mixed"
     )
     options, further = parser.parse_known_args(arguments)
-    if unknown := [word for word in further if not _FIT_OPTION.match(word)]:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    parser.check(further, _FIT_OPTION)
     from nvrc_lightning.encode import encode
 
     encode(**vars(options), options=tuple(further))

@@ -10,6 +10,7 @@ from nvrc_components.errors import InputError
 from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.lookup import callbacks_of
+from nvrc_lightning.decode import choose_device
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.quantities import parse_duration, parse_size
 from nvrc_lightning.training import train
@@ -44,7 +45,7 @@ def encode(
     Args:
         video: video file, folder of PNG or glob; "bunny" is the clip that comes with the package.
         output: the `.nvrc` file.
-        recipe: name or path of a recipe.
+        recipe: name or path of a recipe, with overlays behind it: "nvrc+budget/short".
         lmbda: weight of the distortion against bits per pixel; larger is better quality and a larger file.
         target_size: size that the file is to have, such as 200kB, 1.5MB or 300KiB; lambda is where its control begins.
         target_bpp: the same in bits for each pixel; one of both.
@@ -61,8 +62,7 @@ def encode(
         InputError: the video, an option or the output cannot be used as asked, which is found out before training
             starts; a target is out of reach, which may show only then.
     """
-    if epochs is not None and target_time is not None:
-        raise InputError("give a number of epochs or a target time, which decides it, not both")
+    _check(output, lmbda, epochs, target_time)
     words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}", *_device_options(device)]
     for option, value in (
         ("model.lmbda", lmbda),
@@ -83,6 +83,22 @@ def encode(
         place.write_bytes(export.file.read_bytes())
     assert export.result is not None
     return export.result
+
+
+def _check(output: str | Path, lmbda: float | None, epochs: int | None, target_time: str | None) -> None:
+    """Refuse what would only show later, or never.
+
+    Raises:
+        InputError: the output has another suffix, a number is out of range, or two options contradict each other.
+    """
+    if Path(output).suffix.lower() != ".nvrc":
+        raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).with_suffix('.nvrc').name}")
+    if lmbda is not None and not 0 < lmbda < math.inf:
+        raise InputError(f"lambda is {lmbda:g}; it must be above 0, and a larger one gives better pictures")
+    if epochs is not None and epochs < 1:
+        raise InputError(f"the number of epochs is {epochs}; it must be 1 or more")
+    if epochs is not None and target_time is not None:
+        raise InputError("give a number of epochs or a target time, which decides it, not both")
 
 
 def _train(words: Sequence[str]) -> BitstreamExport:
@@ -127,9 +143,11 @@ def _device_options(device: str) -> list[str]:
     """Which accelerator Lightning is to use.
 
     Raises:
-        InputError: there is no such kind of device.
+        InputError: there is no such kind of device, or no such device here.
     """
     kind, _, index = device.partition(":")
     if kind not in _ACCELERATORS or not (index.isdigit() or not index):
         raise InputError(f"device {device!r} is not auto, cpu, cuda or cuda:N")
+    if _ACCELERATORS[kind] == "gpu":
+        choose_device(device.replace("gpu", "cuda"))
     return [f"--trainer.accelerator={_ACCELERATORS[kind]}", f"--trainer.devices={f'[{index}]' if index else 1}"]

@@ -7,9 +7,20 @@ from pathlib import Path
 from nvrc_components.errors import InputError
 from nvrc_lightning.suggestions import did_you_mean
 
-__all__ = ["find_recipe", "shipped_recipes"]
+__all__ = ["find_recipe", "find_recipes", "shipped_recipes"]
 
 _SHARE = "share/nvrc/recipes/"
+
+
+def find_recipes(names: str) -> list[Path]:
+    """Return the files that a recipe and overlays behind it, such as `nvrc+sizes/s1`, stand for, in their order.
+
+    Raises:
+        InputError: one of them is not found.
+    """
+    if Path(names).expanduser().is_file():  # a path may have a + in it
+        return [find_recipe(names)]
+    return [find_recipe(name) for name in names.split("+")]
 
 
 def find_recipe(name: str) -> Path:

@@ -23,6 +23,8 @@ def check_trainer(trainer: lightning.Trainer) -> None:
         raise InputError("--trainer.precision: parameters must be float32, as in the decoder; give bf16-mixed instead")
     if trainer.strategy.root_device.type == "mps":
         raise InputError("--trainer.accelerator: mps has no double precision, which training needs; give cpu instead")
+    if 0 in (trainer.max_epochs, trainer.max_steps):
+        raise InputError("--trainer.max_epochs or --trainer.max_steps is 0; nothing would be trained, give 1 or more")
     if trainer.max_epochs == -1 and trainer.max_steps == -1:
         raise InputError("stages are shares of the whole training, which must end; give --trainer.max_epochs")
 

@@ -29,7 +29,7 @@ examples:
   nvrc bench UVG/*.yuv --out uvg --recipes nvrc+sizes/s1,nvrc+sizes/s2 --device cuda"""
 
 # Options of the data that choose other pixels would leave nothing to compare.
-_FIT_OPTION = re.compile(r"--(data\.(patch|batch_size|seed)|model\.[\w.]+|trainer\.[\w.]+)\+?=")
+_FIT_OPTION = re.compile(r"--(data\.(raw\.\w+|patch|batch_size|seed)|model\.[\w.]+|trainer\.[\w.]+)\+?=")
 _RAW = "--data.raw."
 
 
@@ -37,10 +37,9 @@ def run(command: str, arguments: Sequence[str]) -> None:
     """Do what the words after `nvrc bench` ask for."""
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
+    parser.check(further, _FIT_OPTION)
     raw = [word.removeprefix(_RAW) for word in further if word.startswith(_RAW)]
     words = [word for word in further if not word.startswith(_RAW)]
-    if unknown := [word for word in words if not _FIT_OPTION.match(word)]:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     from nvrc_lightning.evaluation.bench.geometry import parse_geometry
     from nvrc_lightning.evaluation.bench.sweep import bench
 

@@ -73,10 +73,10 @@ class VideoCodec(lightning.LightningModule):
         super().__init__()
         if isinstance(distortion, YuvDistortion) and colour == CodedColour.RGB:
             raise ValueError("YuvDistortion compares YUV pictures; set --model.colour=YUV444 with it")
-        if not (0 < lmbda < math.inf and 0 <= start_lmbda < math.inf):
-            raise ValueError(
-                f"lmbda is {lmbda} and start_lmbda {start_lmbda}; the first must be above 0, neither negative"
-            )
+        if not 0 < lmbda < math.inf:
+            raise ValueError(f"lmbda is {lmbda:g}; --model.lmbda must be above 0")
+        if not 0 <= start_lmbda < math.inf:
+            raise ValueError(f"start_lmbda is {start_lmbda:g}; --model.start_lmbda must be above 0, or 0 for none")
         self.network = network
         self.groups = tuple(groups)
         self.distortion = distortion

@@ -1,5 +1,7 @@
 """What is done to the words of `nvrc fit` before they are parsed."""
 
+from pathlib import Path
+
 import pytest
 
 from nvrc_components.errors import InputError
@@ -19,6 +21,17 @@ def test_recipes_keep_their_order(tmp_path):
     overlay.touch()
     words = ["fit", "--config=nvrc_lite", "--data.path", "a", f"--config={overlay}"]
     assert prepare(words) == ["fit", "--config", RECIPE, "--config", str(overlay), "--data.path", "a"]
+
+
+def test_overlays_may_stand_behind_their_recipe():
+    apart = prepare(["fit", "--config=nvrc", "--config=budget/short"])
+    assert prepare(["fit", "--config", "nvrc+budget/short"]) == apart
+
+
+def test_a_path_may_have_a_plus(tmp_path):
+    mine = tmp_path / "a+b.yaml"
+    mine.write_text(Path(RECIPE).read_text())
+    assert prepare(["fit", "--config", str(mine)]) == ["fit", "--config", str(mine)]
 
 
 def test_a_checkpoint_brings_its_configuration(tmp_path):

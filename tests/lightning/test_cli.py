@@ -62,7 +62,23 @@ def test_every_command_has_help(command, capsys):
         (["encode", "bunny", "{tmp}/none/a.nvrc"], "does not exist; create it first"),
         (["encode", "{tmp}/none.mp4", "{tmp}/a.nvrc"], "none.mp4: no such file"),
         (["encode", "bunny", "{tmp}/a.nvrc", "--data.sise=3"], "no option 'sise'; did you mean 'size'"),
-        (["encode", "bunny", "{tmp}/a.nvrc", "--data.size", "3"], "unrecognized arguments: --data.size"),
+        (
+            ["encode", "bunny", "{tmp}/a.nvrc", "--data.raw.width", "192"],
+            "--data.raw.width: options of 'nvrc fit' take their value after '=', as in --data.raw.width=VALUE",
+        ),
+        (
+            ["encode", "bunny", "{tmp}/a.nvrc", "--epoch", "3", "--frame=:"],
+            "--epoch 3 --frame=:; did you mean '--epochs'?; did you mean '--frames' or",
+        ),
+        (["encode", "bunny", "{tmp}/a.mp4"], "a.mp4: what is written is a .nvrc file; name it a.nvrc"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--epochs", "0"], "the number of epochs is 0; it must be 1 or more"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--lambda", "0"], "lambda is 0; it must be above 0"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--lambda=nan"], "lambda is nan; it must be above 0"),
+        (["encode", "bunny", "{tmp}/a.nvrc", "--device", "cuda:77"], "device 'cuda:77' is not available here; use cpu"),
+        (
+            ["encode", "bunny", "{tmp}/a.nvrc", "--recipe", "nvrc+budget/shrt"],
+            "budget/shrt: no such recipe or file; did you mean 'budget/short'?",
+        ),
         (["info", "none.nvrc"], "none.nvrc: cannot be read (No such file or directory)"),
     ],
 )
@@ -77,6 +93,9 @@ def test_mistakes_in_commands(words, expected, tmp_path, capsys, monkeypatch):
     [
         ("--model.lmda=3", "--model.lmda: VideoCodec has no option 'lmda'; did you mean 'lmbda'?"),
         ("--model.lmbda=x", "--model.lmbda: expects float, not 'x'"),
+        ("--model.lmbda=-1", "error: lmbda is -1; --model.lmbda must be above 0"),
+        ("--model.start_lmbda=-1", "start_lmbda is -1; --model.start_lmbda must be"),
+        ("--trainer.max_epochs=0", "nothing would be trained, give 1 or more"),
         ("--model.network.sise=s", "NvrcLiteNetwork has no option 'sise'; did you mean 'size'?"),
         ("--model.network.size=xxl", "'xxl' is not one of auto"),
         ("--model.network=NvrcLit", "unknown class 'NvrcLit'; did you mean 'NvrcLiteNetwork'?"),

@@ -16,7 +16,7 @@ from tests.lightning.helpers import TINY, files_in
 
 def test_encode_then_decode(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = encode("bunny", "a.nvrc", epochs=1, frames="0:3", lmbda=2, options=TINY[2:])
+    result = encode("bunny", "a.nvrc", recipe=f"nvrc_lite+{TINY[-1]}", epochs=1, frames="0:3", lmbda=2)
     assert files_in(tmp_path) == ["a.nvrc"]
     assert result.rate.file_bytes == Path("a.nvrc").stat().st_size
     assert result.codec == "NvrcLite lambda 2"
@@ -61,6 +61,7 @@ def test_other_options_reach_the_recipe(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nvrc_lightning.encode.train", refuse)
+    monkeypatch.setattr("nvrc_lightning.encode.choose_device", lambda name: None)
     with pytest.raises(KeyboardInterrupt):
         encode("in.mp4", tmp_path / "a.nvrc", seed=5, device="cuda:1", size="s", options=("--data.batch_size=2",))
     for word in (

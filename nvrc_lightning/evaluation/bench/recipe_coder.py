@@ -9,7 +9,7 @@ from pathlib import Path
 from nvrc_components.errors import InputError
 from nvrc_lightning.evaluation.bench.reference import Reference
 from nvrc_lightning.evaluation.result import Result
-from nvrc_lightning.recipes import find_recipe
+from nvrc_lightning.recipes import find_recipes
 
 __all__ = ["RecipeCoder"]
 
@@ -95,7 +95,7 @@ class RecipeCoder:
         result = encode(
             reference.locate(folder),
             stream,
-            recipe=str(self._paths[0]),
+            recipe=self.recipe,
             lmbda=self.lmbda,
             epochs=self.epochs or None,
             size=self.size or None,
@@ -103,7 +103,7 @@ class RecipeCoder:
             device=self.device,
             seed=self.seed if self.seed >= 0 else None,
             force=True,
-            options=(*self._overlays, *_raw_options(reference), *self.options),
+            options=(*_raw_options(reference), *self.options),
         )
         if result.rate.pixels != reference.format.pixels:
             raise InputError(
@@ -118,11 +118,7 @@ class RecipeCoder:
 
     @property
     def _paths(self) -> list[Path]:
-        return [find_recipe(name) for name in self._names]
-
-    @property
-    def _overlays(self) -> tuple[str, ...]:
-        return tuple(word for path in self._paths[1:] for word in ("--config", str(path)))
+        return find_recipes(self.recipe)
 
 
 def _raw_options(reference: Reference) -> tuple[str, ...]:
@@ -135,7 +131,7 @@ def _raw_options(reference: Reference) -> tuple[str, ...]:
             ("height", raw.height),
             ("pix_fmt", raw.pix_fmt),
             ("rate", raw.rate),
-            ("matrix", raw.matrix.name),
+            ("matrix", reference.format.matrix.name),
             ("colour_range", raw.colour_range.name),
         )
     )
