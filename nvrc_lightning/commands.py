@@ -81,7 +81,9 @@ def _decode(arguments: Sequence[str]) -> None:
     parser = _parser("decode", "Turn a .nvrc file into a video.")
     parser.add_argument("path", metavar="FILE", help="the .nvrc file")
     parser.add_argument("output", metavar="OUT", help=".y4m, .mkv (lossless), .mp4, or a folder for PNG pictures")
-    parser.add_argument("--frames", default=":", metavar="A:B", help="frames A..B-1 only")
+    parser.add_argument(
+        "--frames", default=":", metavar="A:B", help="frames A..B-1 only; PNG pictures keep the frames' numbers"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     parser.add_argument("--force", action="store_true", help="replace what exists")
     options = parser.parse_args(arguments)

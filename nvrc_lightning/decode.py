@@ -28,7 +28,8 @@ def decode(
 
     Args:
         path: the `.nvrc` file.
-        output: .y4m, .mkv (FFV1, lossless), .mp4 (H.264, for viewing), or a folder for PNG pictures.
+        output: .y4m, .mkv (FFV1, lossless), .mp4 (H.264, for viewing), or a folder for PNG pictures, which have the
+            frames' numbers in the whole video.
         frames: first frame and one past the last; (0, 0) is all, and a last of 0 the end.
         device: auto, cpu, cuda, cuda:N or mps.
         force: replace what exists.
@@ -47,7 +48,7 @@ def decode(
     decoded: Iterable[Tensor | Planes] = file.frames(start, stop, place)
     if progress:
         decoded = _tracked(decoded, stop - start)
-    return write_video(decoded, file.format, output, force)
+    return write_video(decoded, file.format, output, force, start)
 
 
 def choose_device(name: str) -> torch.device:

@@ -72,7 +72,8 @@ def _expand(pattern: Path) -> list[Path]:
     else:
         paths = [Path(name) for name in glob.glob(str(pattern))]  # noqa: PTH207 - Path.glob refuses absolute patterns
     if not paths:
-        raise InputError(f"{pattern}: no .png files there; give a folder, or a glob such as 'frames/*.png'")
+        what = "the folder holds no .png file" if pattern.is_dir() else "matches no file"
+        raise InputError(f"{pattern}: {what}; give a folder of PNG pictures, a glob such as 'frames/*.png', or a video")
     return sorted(paths, key=_natural)
 
 
@@ -157,18 +158,18 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 @contextmanager
-def png_sink(folder: Path, fmt: VideoFormat) -> Iterator[Callable[[Planes], None]]:
-    """Write RGB frames as frame_000000.png and so on.
+def png_sink(folder: Path, fmt: VideoFormat, first: int = 0) -> Iterator[Callable[[Planes], None]]:
+    """Write RGB frames as frame_000000.png and so on, the first with the number that is given.
 
     Yields:
         A function that takes planes (T, H, W) R, G, B and writes them.
     """
-    written = 0
+    number = first
 
     def write(planes: Planes) -> None:
-        nonlocal written
+        nonlocal number
         for picture in torch.stack(planes, dim=-1).cpu().numpy():
-            write_png(folder / f"frame_{written:06d}.png", picture, fmt.bit_depth)
-            written += 1
+            write_png(folder / f"frame_{number:06d}.png", picture, fmt.bit_depth)
+            number += 1
 
     yield write

@@ -19,7 +19,9 @@ Frames = Tensor | Planes
 _FFV1_DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
-def write_video(frames: Iterable[Frames], fmt: VideoFormat, path: str | Path, force: bool = False) -> VideoFormat:
+def write_video(
+    frames: Iterable[Frames], fmt: VideoFormat, path: str | Path, force: bool = False, first: int = 0
+) -> VideoFormat:
     """Write frames as they come, one chunk in memory at a time; the output appears only when it is complete.
 
     .y4m and .mkv (FFV1) keep YUV planes exactly, .mkv and a folder of PNG (a path without a suffix) keep RGB
@@ -31,6 +33,7 @@ def write_video(frames: Iterable[Frames], fmt: VideoFormat, path: str | Path, fo
         fmt: what the chunks mean; its number of frames is not looked at.
         path: the output.
         force: replace what exists.
+        first: number of the first frame, by which PNG pictures are named.
 
     Returns:
         The format of what was written, with the number of frames.
@@ -43,7 +46,7 @@ def write_video(frames: Iterable[Frames], fmt: VideoFormat, path: str | Path, fo
     written = 0
     with (
         atomic_path(path, force=force, folder=suffix == "") as place,
-        _sink(place, target, suffix) as write,
+        _sink(place, target, suffix, first) as write,
     ):
         for chunk in frames:
             planes = _convert(chunk, fmt, target)
@@ -90,10 +93,12 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _sink(place: Path, target: VideoFormat, suffix: str) -> AbstractContextManager[Callable[[Planes], None]]:
+def _sink(
+    place: Path, target: VideoFormat, suffix: str, first: int
+) -> AbstractContextManager[Callable[[Planes], None]]:
     """Where planes of the target format go."""
     if suffix == "":
-        return png_sink(place, target)
+        return png_sink(place, target, first)
     if suffix == ".y4m":
         return y4m_sink(place, target)
     return container_sink(place, target, suffix)

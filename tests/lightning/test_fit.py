@@ -11,7 +11,7 @@ from nvrc_lightning.cli import main
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.info import describe
-from tests.lightning.helpers import TINY, fit
+from tests.lightning.helpers import TINY, files_in, fit
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_decode_some_frames(file, tmp_path):
     assert main(["decode", str(file), str(tmp_path / "some"), "--frames", "1:3"]) == 0
     whole, part = read_video(tmp_path / "all").rgb(), read_video(tmp_path / "some").rgb()
     assert torch.equal(part, whole[1:3])
+    assert files_in(tmp_path / "some") == ["frame_000001.png", "frame_000002.png"]
 
 
 def test_info_adds_up(file, capsys):

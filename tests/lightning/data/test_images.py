@@ -92,7 +92,7 @@ def test_unlike_pictures_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("*.png", "no .png files there"), ("", "no .png files there"), ("gone.png", "no such file")],
+    [("*.png", "matches no file"), ("", "the folder holds no .png file"), ("gone.png", "no such file")],
 )
 def test_nothing_there(tmp_path, name, message):
     with pytest.raises(InputError, match=message):
