@@ -25,7 +25,6 @@ from nvrc_lightning.evaluation.table import print_table
 from nvrc_lightning.evaluation.verification import verify_file
 from nvrc_lightning.file_size import estimated_bytes, fixed_bytes
 from nvrc_lightning.modules.video_codec import VideoCodec
-from nvrc_lightning.step_search import TargetError
 
 __all__ = ["BitstreamExport", "reconstruction"]
 
@@ -39,7 +38,8 @@ class BitstreamExport(Callback):
     Args:
         path: the file; a relative one lies in the run's folder, where it may be replaced.
         every_n_epochs: epochs between files of the current state, each checked by decoding; 0 for none. Training
-            goes on as if they had not been written.
+            goes on as if they had not been written. They are named `video.interim.nvrc`, for no wanted size holds
+            yet; the final file takes their place.
         fit_iterations: steps of the entropy models on the final symbols; they change no frame.
         show: print the result.
 
@@ -58,7 +58,6 @@ class BitstreamExport(Callback):
         self.show = show
         self.result: Result | None = None
         self.file = Path(path)
-        self._written = False
         self._seconds: dict[str, float] = {}
         self._mark = time.perf_counter()
         self._device = torch.device("cpu")
@@ -97,8 +96,8 @@ class BitstreamExport(Callback):
         if not (due and trainer.is_global_zero):
             return
         codec = cast(VideoCodec, pl_module)
-        self._write(codec)
-        verify_file(self.file, partial(reconstruction, codec), self._device)
+        self._write(codec, self._interim)
+        verify_file(self._interim, partial(reconstruction, codec), self._device)
         self._lap("interim files")
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -111,7 +110,7 @@ class BitstreamExport(Callback):
         fit_for_export(trainer, codec, self.fit_iterations)
         estimate = estimated_bytes(codec.compressed)
         self._lap("entropy fit")
-        self._write(codec)
+        self._write(codec, self.file)
         self._lap("coding")
         datamodule = cast(VideoDataModule, trainer.datamodule)  # type: ignore[attr-defined]
         meter = ScoreMeter(datamodule.video)
@@ -122,16 +121,10 @@ class BitstreamExport(Callback):
         rate = Rate(self.file.stat().st_size, codec.format.pixels, estimate + fixed_bytes(file.sections), sections)
         self.result = self._collect(codec, Path(datamodule.path).name, rate, scores, seconds, difference)
         self.result.write_json(self.file.with_name("result.json"), force=True)
+        self._interim.unlink(missing_ok=True)
         codec.cpu()
         if self.show:
             print_table(self.result)
-
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
-    ) -> None:
-        """Leave no interim file that could pass for one of the wanted size."""
-        if isinstance(exception, TargetError) and self._written:
-            self.file.unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The time spent so far, for a run that is resumed."""
@@ -147,14 +140,18 @@ class BitstreamExport(Callback):
         self._seconds[phase] = self._seconds.get(phase, 0.0) + now - self._mark
         self._mark = now
 
-    def _write(self, codec: VideoCodec) -> None:
-        """Write the file as the parameters are now."""
+    @property
+    def _interim(self) -> Path:
+        """Where files of the current state lie."""
+        return self.file.with_suffix(".interim.nvrc")
+
+    def _write(self, codec: VideoCodec, file: Path) -> None:
+        """Write a file of the parameters as they are now."""
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{self.file}: cannot be written ({error.strerror}); choose another folder") from error
-        save(codec.compressed, codec.format, self.file, codec.colour, force=True)
-        self._written = True
+            raise InputError(f"{file}: cannot be written ({error.strerror}); choose another folder") from error
+        save(codec.compressed, codec.format, file, codec.colour, force=True)
 
     def _collect(
         self, codec: VideoCodec, video: str, rate: Rate, scores: Scores, seconds: float, difference: int

@@ -14,15 +14,16 @@ def test_files_on_the_way_leave_training_alone(tmp_path, monkeypatch):
     written = []
     original = BitstreamExport._write
 
-    def write(self, codec):
-        original(self, codec)
-        written.append(load(self.file).format.frames)
+    def write(self, codec, file):
+        original(self, codec, file)
+        written.append((file.name, load(file).format.frames))
 
     monkeypatch.setattr(BitstreamExport, "_write", write)
     words = ["--trainer.callbacks+=BitstreamExport", "--trainer.callbacks.every_n_epochs=1"]
-    words += ["--trainer.callbacks.path=interim.nvrc", "--trainer.callbacks.fit_iterations=3"]
+    words += ["--trainer.callbacks.path=more.nvrc", "--trainer.callbacks.fit_iterations=3"]
     both = fit(tmp_path / "both", *words)
-    assert written == [4, 4, 4]  # after the first epoch, and both at the end
+    assert written == [("more.interim.nvrc", 4), ("video.nvrc", 4), ("more.nvrc", 4)]
+    assert sorted(path.name for path in both.glob("*.nvrc")) == ["more.nvrc", "video.nvrc"]
     ours, theirs = checkpoint(both), checkpoint(whole)
     assert differences(ours["state_dict"], theirs["state_dict"]) == []
     assert differences(ours["optimizer_states"], theirs["optimizer_states"]) == []

@@ -52,7 +52,7 @@ def test_nothing_over_the_target_is_left(tmp_path):
     assert files_in(tmp_path) == []
 
 
-def test_an_interim_file_over_the_target_does_not_stay(tmp_path, capsys):
+def test_a_file_over_the_target_that_stays_is_named_an_interim_one(tmp_path, capsys):
     config = yaml.safe_load(Path(TINY[-1]).read_text())
     config["trainer"]["callbacks"][2]["init_args"]["every_n_epochs"] = 1
     config["trainer"]["callbacks"].append(
@@ -64,7 +64,7 @@ def test_an_interim_file_over_the_target_does_not_stay(tmp_path, capsys):
     assert error.count("\n") == 1
     assert "cannot be made as small as 420 bytes" in error
     assert "checkpoints" in files_in(latest(tmp_path))
-    assert not list(tmp_path.rglob("*.nvrc"))
+    assert [path.name for path in tmp_path.rglob("*.nvrc")] == ["video.interim.nvrc"]
 
 
 def test_a_target_below_the_header_is_refused_before_training(tmp_path, capsys, monkeypatch):
