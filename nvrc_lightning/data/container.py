@@ -14,7 +14,7 @@ import torch
 from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
-from nvrc_lightning.data.source import UNKNOWN, Source, guess_matrix, to_plane, with_neutral_chroma
+from nvrc_lightning.data.source import UNKNOWN, Source, to_plane, untagged_matrix, with_neutral_chroma
 
 # AVColorSpace to matrix. SMPTE 240M (7) is read as BT.709, FCC (4) as BT.601, and BT.2020 CL (10) as NCL:
 # their luma coefficients are those or within 0.02 of them, and hardly a video of today carries them.
@@ -43,18 +43,18 @@ class _Layout(NamedTuple):
     grey: bool
 
 
-def open_container(path: Path) -> Source:
+def open_container(path: Path, matrix: ColourMatrix | None = None) -> Source:
     """Open the first video stream of a file; frames come in display order, whatever their timing.
 
     8 to 16 bit planar 4:2:0, 4:2:2, 4:4:4 and RGB keep their code values; packed forms are only rearranged,
     and rarer subsamplings are resampled to the next of these. A noted rotation by quarter turns is carried
-    out. Matrix and range are those of the tags; an untagged video is BT.709 from 720 rows on, BT.601 below,
-    and limited range. The rate is the average one, 25 if unknown.
+    out. Matrix and range are those of the tags; an untagged video has limited range and the matrix told, or else
+    BT.709 from 720 rows on, BT.601 below. The rate is the average one, 25 if unknown.
 
     Raises:
         InputError: the file is no video, has no video stream or no frame, or changes its size on the way.
     """
-    frame_format, size, promised = _probe(path)
+    frame_format, size, promised = _probe(path, matrix)
 
     def walk(start: int) -> Iterator[Planes]:
         times: list[float] = []
@@ -74,11 +74,11 @@ def open_container(path: Path) -> Source:
     return Source(str(path), frame_format, UNKNOWN, walk)
 
 
-def _probe(path: Path) -> tuple[VideoFormat, tuple[int, int], float]:
+def _probe(path: Path, matrix: ColourMatrix | None) -> tuple[VideoFormat, tuple[int, int], float]:
     """Format, stored (width, height) and promised seconds, from the first frame and the headers."""
     for frame, stream in _decode(path):
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        frame_format = _frame_format(frame, stream.codec_context, rate, str(path))
+        frame_format = _frame_format(frame, stream.codec_context, rate, str(path), matrix)
         seconds = float((stream.duration or 0) * stream.time_base)
         if not seconds and "matroska" in stream.container.format.name:  # elsewhere it may be an estimate
             seconds = (stream.container.duration or 0) / av.time_base
@@ -118,13 +118,13 @@ def _decode(path: Path) -> Iterator[tuple[Any, Any]]:
             ) from error
 
 
-def _frame_format(frame: Any, context: Any, rate: Fraction, name: str) -> VideoFormat:
-    """Format of a frame, its own tags before those of its stream."""
+def _frame_format(frame: Any, context: Any, rate: Fraction, name: str, told: ColourMatrix | None) -> VideoFormat:
+    """Format of a frame, its own tags before those of its stream, and those before the matrix told."""
     layout = _layout(frame, name)
     space = next((int(v) for v in (frame.colorspace, context.colorspace) if int(v) not in _UNTAGGED), None)
     if layout.chroma != Chroma.RGB and space is not None and space not in _MATRICES:
         raise InputError(f"{name}: colour matrix {space} of ITU-T H.273 is not supported; convert it to BT.709")
-    matrix = ColourMatrix.BT709 if layout.chroma == Chroma.RGB else guess_matrix(frame.height)
+    matrix = ColourMatrix.BT709 if layout.chroma == Chroma.RGB else untagged_matrix(frame.height, told)
     matrix = _MATRICES.get(space, matrix) if space is not None else matrix
     ranges = [int(v) for v in (frame.color_range, context.color_range) if int(v)]
     full = layout.chroma == Chroma.RGB or frame.format.name.startswith("yuvj") or ranges[:1] == [_FULL]

@@ -23,7 +23,7 @@ class VideoDataModule(lightning.LightningDataModule):
         frames: frames to take, as start:stop.
         crop: (x, y, width, height) in pixels; zeros keep the whole frame.
         size: (width, height) to resize to; zeros keep the size.
-        raw: geometry of a headerless .yuv file; its rate also serves pictures.
+        raw: geometry of a headerless .yuv file; its rate also serves pictures, its matrix untagged videos.
         patch: (height, width) of a training patch; 0 is the whole side.
         batch_size: patches of a training step over all devices together.
         seed: seed of the training order.

@@ -63,14 +63,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class RawGeometry:
-    """What a headerless .yuv file needs to be told; `rate` also serves image folders.
+    """What a headerless .yuv file needs to be told; `rate` also serves image folders, `matrix` untagged videos.
 
     Args:
         width: luma width in pixels; 0 is unknown.
         height: luma height in pixels; 0 is unknown.
         pix_fmt: planar layout of a frame.
         rate: frames per second, such as "25" or "30000/1001".
-        matrix: luma coefficients; raw test sequences of HD size are BT.709.
+        matrix: luma coefficients where the file notes none; by default BT.709 for a raw file, as HD test sequences
+            are, and for other videos BT.709 from 720 rows on, BT.601 below.
         colour_range: meaning of the extreme code values.
     """
 
@@ -78,7 +79,7 @@ class RawGeometry:
     height: int = 0
     pix_fmt: PixelFormat = "yuv420p"
     rate: str = "25"
-    matrix: ColourMatrix = ColourMatrix.BT709
+    matrix: ColourMatrix | None = None
     colour_range: ColourRange = ColourRange.LIMITED
 
     @property
@@ -108,9 +109,9 @@ class RawGeometry:
                 "give width and height (--data.raw.width, --data.raw.height)"
             )
         depth, chroma = 10 if self.pix_fmt.endswith("10le") else 8, _SUBSAMPLING[self.pix_fmt[3:6]]
-        rate = self.fraction
+        rate, matrix = self.fraction, ColourMatrix.BT709 if self.matrix is None else self.matrix
         try:
-            return VideoFormat(self.width, self.height, 1, rate, depth, chroma, self.matrix, self.colour_range)
+            return VideoFormat(self.width, self.height, 1, rate, depth, chroma, matrix, self.colour_range)
         except ValueError as error:
             raise InputError(f"{path}: {error}") from error
 

@@ -21,4 +21,4 @@ def read_named_video(path: str, select: Selection = WHOLE, raw: RawGeometry = NO
     if path not in PACKAGED:
         return read_video(path, select, raw)
     with as_file(files("nvrc_lightning") / "assets" / PACKAGED[path]) as clip:
-        return read_video(clip, select)
+        return read_video(clip, select, raw)

@@ -30,7 +30,7 @@ def read_video(path: str | Path, select: Selection = WHOLE, raw: RawGeometry = N
     Args:
         path: file, folder or glob.
         select: frames, crop and size.
-        raw: geometry of a raw file; its rate also serves pictures.
+        raw: geometry of a raw file; its rate also serves pictures, its matrix untagged videos.
 
     Raises:
         InputError: the video cannot be read as asked; one line says why and what to change.
@@ -66,7 +66,7 @@ def _open_source(path: Path, raw: RawGeometry) -> Source:
             raise InputError(f"{path}: the file is empty")
         if path.suffix.lower() in RAW_SUFFIXES:
             return open_raw(path, raw)
-        return open_y4m(path) if path.suffix.lower() == ".y4m" else open_container(path)
+        return open_y4m(path, raw.matrix) if path.suffix.lower() == ".y4m" else open_container(path, raw.matrix)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -31,8 +31,10 @@ class Source:
     walk: Callable[[int], Iterator[Planes]]
 
 
-def guess_matrix(height: int) -> ColourMatrix:
-    """Matrix of an untagged video, as players guess it: BT.709 from 720 rows on, BT.601 below."""
+def untagged_matrix(height: int, told: ColourMatrix | None) -> ColourMatrix:
+    """Matrix of an untagged video: what was told, or else what players guess, BT.709 from 720 rows on, BT.601 below."""
+    if told is not None:
+        return told
     return ColourMatrix.BT709 if height >= 720 else ColourMatrix.BT601
 
 

@@ -14,11 +14,11 @@ from nvrc_lightning.data.source import (
     UNKNOWN,
     Source,
     frame_bytes,
-    guess_matrix,
     luma_only,
     sample_bytes,
     split_planes,
     to_samples,
+    untagged_matrix,
 )
 
 _LONGEST_LINE = 4096
@@ -26,11 +26,11 @@ _NAMES = {"420": Chroma.YUV420, "422": Chroma.YUV422, "444": Chroma.YUV444, "mon
 _MATRIX_TAG = "NVRC_MATRIX="  # Y4M has no word for the matrix; X parameters are free, readers skip strangers
 
 
-def open_y4m(path: Path) -> Source:
+def open_y4m(path: Path, matrix: ColourMatrix | None = None) -> Source:
     """Open a Y4M file: 4:2:0, 4:2:2, 4:4:4 and mono, 8 to 16 bits; interlaced frames are taken as they are.
 
-    The matrix is the one this library's writer notes, else the usual guess from the height; the range is
-    limited unless XCOLORRANGE says full. A rate that is missing or zero becomes 25.
+    The matrix is the one this library's writer notes, else the one told, else the usual guess from the height; the
+    range is limited unless XCOLORRANGE says full. A rate that is missing or zero becomes 25.
 
     Raises:
         InputError: the header is not one of these.
@@ -38,7 +38,7 @@ def open_y4m(path: Path) -> Source:
     with path.open("rb") as file:
         header = file.readline(_LONGEST_LINE)
         body = file.tell()
-    frame_format, mono = _parse_header(header, str(path))
+    frame_format, mono = _parse_header(header, str(path), matrix)
 
     def walk(start: int) -> Iterator[Planes]:
         with path.open("rb") as file:
@@ -48,7 +48,7 @@ def open_y4m(path: Path) -> Source:
     return Source(str(path), frame_format, UNKNOWN, walk)
 
 
-def _parse_header(header: bytes, name: str) -> tuple[VideoFormat, bool]:
+def _parse_header(header: bytes, name: str, matrix: ColourMatrix | None) -> tuple[VideoFormat, bool]:
     """Format of one frame, and whether only luma is stored."""
     words = header.decode("ascii", "replace").split()
     if not words or words[0] != "YUV4MPEG2" or not header.endswith(b"\n"):
@@ -68,7 +68,7 @@ def _parse_header(header: bytes, name: str) -> tuple[VideoFormat, bool]:
             _parse_rate(fields.get("F", "25:1")),
             int(layout[2] or 8),
             _NAMES[layout[1]],
-            _parse_matrix(extras, height),
+            _parse_matrix(extras, height, matrix),
             ColourRange.FULL if full else ColourRange.LIMITED,
         )
     except (KeyError, ValueError) as error:
@@ -85,12 +85,12 @@ def _parse_rate(text: str) -> Fraction:
     return Fraction(int(numerator), int(denominator or 1))
 
 
-def _parse_matrix(extras: list[str], height: int) -> ColourMatrix:
-    """Matrix from our own remark, else a guess."""
+def _parse_matrix(extras: list[str], height: int, told: ColourMatrix | None) -> ColourMatrix:
+    """Matrix from our own remark, else the one told, else a guess."""
     for word in extras:
         if word.startswith(_MATRIX_TAG) and word.removeprefix(_MATRIX_TAG) in ColourMatrix.__members__:
             return ColourMatrix[word.removeprefix(_MATRIX_TAG)]
-    return guess_matrix(height)
+    return untagged_matrix(height, told)
 
 
 def _walk(file: BinaryIO, start: int, frame_format: VideoFormat, mono: bool, name: str) -> Iterator[Planes]:

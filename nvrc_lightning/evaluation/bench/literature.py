@@ -51,7 +51,9 @@ def expect_file(path: str) -> None:
 
 
 def complete_geometry(path: str, raw: RawGeometry) -> RawGeometry:
-    """Geometry of a file: that of its known sequence where it is headerless and nothing was said."""
+    """Geometry of a file: that of its known sequence where nothing was said; of one with a header only the matrix."""
     known = find_sequences(path)
-    is_open = raw == NO_GEOMETRY and Path(path).suffix.lower() in RAW_SUFFIXES
-    return known[0].raw if is_open and known else raw
+    if not known or raw != NO_GEOMETRY:
+        return raw
+    is_headerless = Path(path).suffix.lower() in RAW_SUFFIXES
+    return known[0].raw if is_headerless else RawGeometry(matrix=known[0].raw.matrix)

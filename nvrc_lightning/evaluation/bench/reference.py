@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ class Reference:
             InputError: it is not where it was, or no longer what it was.
         """
         path = self.locate(folder)
-        video = read_named_video(path, Selection.parse(self.frames), self.raw)
+        raw = replace(self.raw, matrix=self.format.matrix)  # which it was read with, whoever told it
+        video = read_named_video(path, Selection.parse(self.frames), raw)
         if _digest(video) != self.sha256:
             raise InputError(f"{path}: no longer the video that was coded; choose another folder for the bench")
         return video
@@ -66,7 +67,7 @@ class Reference:
         """Plain data for JSON."""
         data = asdict(self)
         for part in (data["raw"], data["format"]):
-            part |= {name: part[name].name for name in _ENUMS if name in part}
+            part |= {name: part[name].name for name in _ENUMS if part.get(name) is not None}
         data["format"]["rate"] = str(self.format.rate)
         return data
 
@@ -104,11 +105,16 @@ def write_reference(reference: Reference, folder: str | Path) -> None:
     """Store it in the folder of a bench.
 
     Raises:
-        InputError: the folder has points of another video of this name, or cannot be written.
+        InputError: the folder has points of another video of this name, or of this one read otherwise, or cannot be
+            written.
     """
     path = _path(reference.video, folder)
     if path.exists() and _read(path).sha256 != reference.sha256:
         raise InputError(f"{folder}: has points of another video named {reference.video}; choose another folder")
+    if path.exists() and _read(path).format != reference.format:
+        raise InputError(
+            f"{folder}: {reference.video} was read with another rate, matrix or range there; choose another folder"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path, force=True) as temporary:
         temporary.write_text(json.dumps(reference.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -127,7 +133,7 @@ def read_references(folder: str | Path) -> dict[str, Reference]:
 
 def _with_enums(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data with members of enumerations for their names."""
-    return {name: _ENUMS[name][value] if name in _ENUMS else value for name, value in data.items()}
+    return {name: _ENUMS[name][value] if name in _ENUMS and value else value for name, value in data.items()}
 
 
 def _path(video: str, folder: str | Path) -> Path:

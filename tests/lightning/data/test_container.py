@@ -7,7 +7,7 @@ import torch
 
 from nvrc_components.errors import InputError
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange
-from nvrc_lightning.data.options import Selection
+from nvrc_lightning.data.options import RawGeometry, Selection
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.data.writer import write_video
 from tests.lightning.data.helpers import encode, make_format, make_planes, same, write_audio
@@ -55,6 +55,15 @@ def test_untagged_video_is_what_players_guess(tmp_path, height):
     fmt = read_video(tmp_path / "a.mkv").format
     assert fmt.matrix == (ColourMatrix.BT709 if height == 720 else ColourMatrix.BT601)
     assert fmt.colour_range == ColourRange.LIMITED
+
+
+def test_the_matrix_told_is_that_of_untagged_videos_only(tmp_path):
+    encode(tmp_path / "a.mkv", "ffv1", "yuv420p", [np.full((72, 32), 100, np.uint8)], "yuv420p")
+    told = RawGeometry(matrix=ColourMatrix.BT2020)
+    assert read_video(tmp_path / "a.mkv", raw=told).format.matrix == ColourMatrix.BT2020
+    fmt = make_format(32, 16, matrix=ColourMatrix.BT709)
+    write_video([make_planes(fmt)], fmt, tmp_path / "tagged.mkv")
+    assert read_video(tmp_path / "tagged.mkv", raw=told).format == fmt
 
 
 @pytest.mark.parametrize(("name", "depth"), [("gray", 8), ("gray10le", 10)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nvrc_components.errors import InputError
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange
-from nvrc_lightning.data.options import Selection
+from nvrc_lightning.data.options import RawGeometry, Selection
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.data.writer import write_video
 from tests.lightning.data.helpers import make_format, make_planes, same
@@ -60,6 +60,10 @@ def test_odd_422_and_default_chroma(tmp_path):
 def test_untagged_hd_is_bt709(tmp_path):
     data = b"YUV4MPEG2 W1 H720 F25:1 C420\nFRAME\n" + bytes(720 + 2 * 360)
     assert read_video(put(tmp_path, data)).format.matrix == ColourMatrix.BT709
+    told = RawGeometry(matrix=ColourMatrix.BT601)
+    assert read_video(put(tmp_path, data), raw=told).format.matrix == ColourMatrix.BT601
+    noted = data.replace(b" C420", b" C420 XNVRC_MATRIX=BT2020")
+    assert read_video(put(tmp_path, noted), raw=told).format.matrix == ColourMatrix.BT2020
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,8 @@ def test_headerless_files_of_known_sequences_need_no_geometry():
     own = RawGeometry(width=8, height=8)
     assert complete_geometry(BEAUTY, own) == own
     assert complete_geometry("clip.yuv", NO_GEOMETRY) == NO_GEOMETRY
-    assert complete_geometry(BEAUTY.replace(".yuv", ".mkv"), NO_GEOMETRY) == NO_GEOMETRY
+    assert complete_geometry(BEAUTY.replace(".yuv", ".mkv"), NO_GEOMETRY) == RawGeometry(matrix=ColourMatrix.BT601)
+    assert complete_geometry("clip.mkv", NO_GEOMETRY) == NO_GEOMETRY
 
 
 def test_the_data_files_are_plain_csv():

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from nvrc_components.errors import InputError
-from nvrc_lightning.data.options import RawGeometry
+from nvrc_components.video_format import ColourMatrix
+from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.bench.frames import frames_of
 from nvrc_lightning.evaluation.bench.reference import open_reference, read_references, write_reference
@@ -59,3 +60,16 @@ def test_another_video_of_the_same_name_is_refused(tmp_path):
     changed, _ = open_reference(str(path), tmp_path, raw=raw)
     with pytest.raises(InputError, match=r"points of another video named a\.yuv; choose another folder"):
         write_reference(changed, tmp_path)
+
+
+def test_a_video_that_is_read_otherwise_is_refused(tmp_path):
+    (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W4 H2 F25:1 C420\nFRAME\n" + bytes(range(12)))
+    for matrix in (ColourMatrix.BT601, ColourMatrix.BT2020):
+        reference, video = open_reference(str(tmp_path / "a.y4m"), tmp_path, raw=RawGeometry(matrix=matrix))
+        assert video.format.matrix == matrix
+        folder = tmp_path / matrix.name
+        write_reference(reference, folder)
+        assert read_references(folder) == {"a.y4m": reference}
+        assert replace(reference, raw=NO_GEOMETRY).read(tmp_path).format == video.format
+    with pytest.raises(InputError, match=r"a\.y4m was read with another rate, matrix or range there"):
+        write_reference(reference, tmp_path / "BT601")
