@@ -44,16 +44,16 @@ def result_table(result: Result) -> Table:
 
 
 def _rate(rate: Rate) -> Iterator[tuple[str, str, str]]:
-    """Bytes, bits per pixel, the estimate and the sections."""
+    """Bytes and bits per pixel, the sections, and the estimate."""
     yield "File", f"{rate.file_bytes:,} B", f"{rate.bpp:.4f} bit/pixel"
-    error, percent = rate.estimate_error_bytes, rate.estimate_error_percent
-    if error is not None and percent is not None:
-        yield "Estimate", f"{rate.estimated_bytes:,.0f} B", f"file {error:+,.0f} B ({percent:+.2f} %)"
     largest = sorted(rate.sections.items(), key=lambda item: -item[1])
     for name, size in largest[:_SHOWN_SECTIONS]:
         yield f"  {name}", f"{size:,} B", f"{100 * size / rate.file_bytes:.1f} % of the file"
     if rest := largest[_SHOWN_SECTIONS:]:
         yield f"  {len(rest)} more", f"{sum(size for _, size in rest):,} B", "smaller sections"
+    error, percent = rate.estimate_error_bytes, rate.estimate_error_percent
+    if error is not None and percent is not None:
+        yield "Estimate", f"{rate.estimated_bytes:,.0f} B", f"file {error:+,.0f} B ({percent:+.2f} %)"
 
 
 def _scores(scores: Scores) -> Iterator[tuple[str, str, str]]:

@@ -106,6 +106,11 @@ def test_the_table_fits_eighty_columns_and_says_what_is_undefined():
     assert "\x1b" not in text
 
 
+def test_the_table_has_a_files_sections_under_the_file():
+    names = [line.split()[1] for line in _table(_result()).splitlines()[2:7]]
+    assert names == ["File", "weights", "grids", "header", "Estimate"]
+
+
 def test_the_table_survives_long_names_and_missing_figures():
     rate = Rate(5, 100, None, {f"section {i} of a long kind": i for i in range(20)})
     bare = _result(
