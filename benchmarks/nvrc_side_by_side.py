@@ -12,7 +12,7 @@ each rendered with their surroundings. Coded grids and weights hold rounded Gaus
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from torch import Tensor
 from training_steps import Batch, Trainee, cpu_seconds, patches, tiles, top_operators, whole
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
-from nvrc_components.representations.hinerv import hinerv_config
+from nvrc_components.representations.hinerv import HiNervConfig, hinerv_config
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.provenance import Machine, git_commit
 from nvrc_lightning.host_memory import keep_freed_memory
@@ -123,6 +123,60 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
 
 
+def training_rows(
+    config: HiNervConfig, lines: Sequence[Line], pixels: Tensor, repeats: int, compiled: bool
+) -> list[list[str]]:
+    """Time the steps, then the distortion steps again in half precision and, if asked for, compiled.
+
+    Shape: `pixels` (T, 3, H, W) in [0, 1].
+    """
+    rows = list(step_rows(lines, repeats))
+    variants = {"bf16": Trainee(config, half=True)}
+    if compiled:
+        variants["compiled"] = Trainee(config, compiled=True)
+    for name, variant in variants.items():
+        chosen = [line._replace(name=f"{line.name}, {name}", official=()) for line in steps(variant, pixels)[:3]]
+        rows += step_rows(chosen, repeats)
+    return rows
+
+
+def share_rows(lines: Sequence[Line]) -> list[list[str]]:
+    """Return where the time of a whole frame's step goes, and that of patches of any frames."""
+    shares = [top_operators(line.step, 4, 10) for line in (lines[0], lines[2])]
+    return [[a, f"{x:.1%}", b, f"{y:.1%}"] for (a, x), (b, y) in zip(*shares, strict=True)]
+
+
+def report(sections: Mapping[str, Sequence[str]]) -> str:
+    """Return the text with a table in each section."""
+    machine = Machine.describe()
+    text = [
+        "# NVRC's training steps and parameter coding, beside the official code's",
+        "",
+        *("    " * part.startswith("python ") + part for part in (__doc__ or "").strip().splitlines()),
+        "",
+        f"{machine.cpu}; torch {torch.__version__}; commit {(git_commit() or 'unknown')[:12]}.",
+    ]
+    for title, lines in sections.items():
+        text += ["", f"## {title}", "", *lines]
+    return "\n".join([*text, ""])
+
+
+def measure(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return a table for each section of the report."""
+    video = read_video(options.video)
+    fmt = video.format
+    config = replace(hinerv_config("w96", fmt.frames, fmt.height, fmt.width), grid_slices=16)
+    pixels = video.rgb().float() / fmt.peak
+    trainee = Trainee(config)
+    lines = steps(trainee, pixels)
+    rows = training_rows(config, lines, pixels, options.repeats, options.compiled)
+    heads = ["what", "CPU s", "official", "times less", "target", "GMAC", "GFLOP/s"]
+    coding = table(["what", "symbols", "CPU s", "symbols/s", "official", "target"], list(coding_rows(trainee)))
+    shares = table(["whole frame", "share", "patches of any frames", "share"], share_rows(lines))
+    titles = "Training", "Parameter coding", "Where a distortion step's time goes"
+    return dict(zip(titles, (table(heads, rows), coding, shares), strict=True))
+
+
 def main() -> None:
     """Measure everything and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -133,47 +187,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
-    video = read_video(options.video)
-    fmt = video.format
-    config = replace(hinerv_config("w96", fmt.frames, fmt.height, fmt.width), grid_slices=16)
-    pixels = video.rgb().float() / fmt.peak
-    trainee = Trainee(config)
-    lines = steps(trainee, pixels)
-    rows = list(step_rows(lines, options.repeats))
-    variants = {"bf16": Trainee(config, half=True)}
-    if options.compiled:
-        variants["compiled"] = Trainee(config, compiled=True)
-    for name, variant in variants.items():
-        chosen = [line._replace(name=f"{line.name}, {name}", official=()) for line in steps(variant, pixels)[:3]]
-        rows += step_rows(chosen, options.repeats)
-    coding = list(coding_rows(trainee))
-    shares = [top_operators(line.step, 4, 10) for line in (lines[0], lines[2])]
-    machine = Machine.describe()
-    text = [
-        "# NVRC's training steps and parameter coding, beside the official code's",
-        "",
-        *("    " * part.startswith("python ") + part for part in (__doc__ or "").strip().splitlines()),
-        "",
-        f"{machine.cpu}; torch {torch.__version__}; commit {(git_commit() or 'unknown')[:12]}.",
-        "",
-        "## Training",
-        "",
-        *table(["what", "CPU s", "official", "times less", "target", "GMAC", "GFLOP/s"], rows),
-        "",
-        "## Parameter coding",
-        "",
-        *table(["what", "symbols", "CPU s", "symbols/s", "official", "target"], coding),
-        "",
-        "## Where a distortion step's time goes",
-        "",
-        *table(
-            ["whole frame", "share", "patches of any frames", "share"],
-            [[a, f"{x:.1%}", b, f"{y:.1%}"] for (a, x), (b, y) in zip(*shares, strict=True)],
-        ),
-        "",
-    ]
-    options.out.write_text("\n".join(text), encoding="utf-8")
-    print("\n".join(text))
+    text = report(measure(options))
+    options.out.write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
