@@ -20,8 +20,10 @@ Code videos with conventional codecs and with recipes, decode the files, measure
 A killed sweep goes on when the same command is given again; other settings add their points to the folder."""
 
 _EPILOG = """\
-Options of 'nvrc fit' may be given for all recipes, and the geometry of raw files for all codecs, with '=':
-  --model.rates.grids=0.02 --trainer.precision=bf16-mixed --data.raw.width=1920 --data.raw.height=1080
+Options of 'nvrc fit' may be given for all recipes, with '=':
+  --model.rates.grids=0.02 --trainer.precision=bf16-mixed
+and for all codecs the geometry of raw files and the colour matrix of videos that note none:
+  --data.raw.width=1920 --data.raw.height=1080 --data.raw.matrix=BT709
 
 examples:
   nvrc bench clip.mp4 --out results --recipes nvrc_lite --lambdas 2,8,32,128 --epochs 50
@@ -31,12 +33,15 @@ examples:
 # Options of the data that choose other pixels would leave nothing to compare.
 _FIT_OPTION = re.compile(r"--(data\.(raw\.\w+|patch|batch_size|seed)|model\.[\w.]+|trainer\.[\w.]+)\+?=")
 _RAW = "--data.raw."
+_TARGET = "--target-"
 
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Do what the words after `nvrc bench` ask for."""
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
+    if targets := [word.partition("=")[0] for word in further if word.startswith(_TARGET)]:
+        parser.error(f"{targets[0]} is for 'nvrc encode'; points of a bench are set by --lambdas and --qualities")
     parser.check(further, _FIT_OPTION)
     raw = [word.removeprefix(_RAW) for word in further if word.startswith(_RAW)]
     words = [word for word in further if not word.startswith(_RAW)]
@@ -60,7 +65,13 @@ def _parser() -> Parser:
     add("videos", nargs="+", metavar="VIDEO", help="video file, folder of PNG, glob, or 'bunny'")
     add("--out", required=True, metavar="DIR", help="folder of the results; made if it is not there")
     codecs = "x264, x265, svtav1, vp9, and vvenc where vvencapp and vvdecapp are installed"
-    add("--codecs", type=_words, default=("x264", "x265", "svtav1"), metavar="A,B", help=f"of {codecs}; '' for none")
+    add(
+        "--codecs",
+        type=_words,
+        default=("x264", "x265", "svtav1"),
+        metavar="A,B",
+        help=f"of {codecs}; '' for none (default: x264,x265,svtav1)",
+    )
     add(
         "--qualities",
         type=_numbers_of_codec,
@@ -85,7 +96,13 @@ def _parser() -> Parser:
         help="frames from one intra frame to the next, each a curve of its own; 0 (the default) is one intra frame",
     )
     add("--threads", type=int, default=2, help="threads of conventional encoders and decoders (default: 2)")
-    add("--recipes", type=_words, default=(), metavar="A,B", help="recipes, overlays behind them: nvrc+sizes/s1")
+    add(
+        "--recipes",
+        type=_words,
+        default=(),
+        metavar="A,B",
+        help="recipes, overlays behind them: nvrc+sizes/s1 (default: none)",
+    )
     add(
         "--lambdas",
         type=_numbers,

@@ -5,13 +5,14 @@ sequences.csv: names, geometry and frame counts of the sequences; sha256 of a fi
 """
 
 from nvrc_lightning.evaluation.anchors.published import PublishedPoint, published_average, published_points
-from nvrc_lightning.evaluation.anchors.sequences import DATA_SETS, KnownSequence, find_sequences
+from nvrc_lightning.evaluation.anchors.sequences import DATA_SETS, KnownSequence, find_sequences, find_set
 
 __all__ = [
     "DATA_SETS",
     "KnownSequence",
     "PublishedPoint",
     "find_sequences",
+    "find_set",
     "published_average",
     "published_points",
 ]

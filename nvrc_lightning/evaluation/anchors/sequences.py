@@ -11,7 +11,7 @@ from nvrc_components.video_format import Chroma, ColourMatrix, VideoFormat
 from nvrc_lightning.data.options import PixelFormat, RawGeometry
 from nvrc_lightning.evaluation.anchors.rows import read_rows
 
-__all__ = ["DATA_SETS", "KnownSequence", "find_sequences"]
+__all__ = ["DATA_SETS", "KnownSequence", "find_sequences", "find_set"]
 
 DATA_SETS: Mapping[str, str] = {
     "UVG": "ultravideo.fi/dataset.html",
@@ -72,8 +72,9 @@ class KnownSequence:
         return ""
 
     def advice(self) -> str:
-        """What the sequence is and where to get it."""
-        return f"{self.sequence} is a sequence of {self.data_set}, to be had from {DATA_SETS[self.data_set]}"
+        """What the sequence is, where to get it and what its file is called."""
+        page = DATA_SETS[self.data_set]
+        return f"{self.sequence} is a sequence of {self.data_set}, to be had from {page} as {self.file}.yuv"
 
 
 def find_sequences(name: str | Path) -> tuple[KnownSequence, ...]:
@@ -83,6 +84,12 @@ def find_sequences(name: str | Path) -> tuple[KnownSequence, ...]:
     """
     stem = re.sub(r"\.(yuv|y4m|mkv|mp4)$", "", Path(name).name, flags=re.IGNORECASE).casefold()
     return tuple(item for item in _all() if stem in (item.file.casefold(), item.sequence.casefold()))
+
+
+def find_set(place: Path) -> tuple[KnownSequence, ...]:
+    """The sequences of the data set that a folder on the way to this place is named after."""
+    names = {part.casefold() for part in place.parts}
+    return tuple(item for item in _all() if item.data_set.casefold() in names)
 
 
 def _all() -> tuple[KnownSequence, ...]:

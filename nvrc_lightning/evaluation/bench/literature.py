@@ -1,5 +1,6 @@
 """What others published of a video, found by its name and believed only if it is the same video."""
 
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from nvrc_components.errors import InputError
 from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry
 from nvrc_lightning.data.packaged import PACKAGED
 from nvrc_lightning.data.reader import RAW_SUFFIXES
-from nvrc_lightning.evaluation.anchors import DATA_SETS, PublishedPoint, find_sequences, published_points
+from nvrc_lightning.evaluation.anchors import DATA_SETS, PublishedPoint, find_sequences, find_set, published_points
 from nvrc_lightning.evaluation.bench.reference import Reference
 
 __all__ = ["complete_geometry", "expect_file", "literature", "remarks"]
@@ -38,15 +39,16 @@ def remarks(reference: Reference) -> tuple[str, ...]:
 
 
 def expect_file(path: str) -> None:
-    """Refuse a file that is not there, with the way to it if it is that of a known sequence.
+    """Refuse a file that is not there, with the way to it if it is that of a known sequence or data set.
 
     Raises:
         InputError: it is not there.
     """
     place = Path(path).expanduser()
-    if path in PACKAGED or place.exists() or any(mark in path for mark in "*?["):
+    of_pictures = any(mark in path for mark in "*?[") and place.suffix.lower() in ("", ".png")
+    if path in PACKAGED or place.exists() or of_pictures or glob.glob(str(place)):  # noqa: PTH207 - absolute patterns
         return
-    advice = [sequence.advice() for sequence in find_sequences(place)]
+    advice = [sequence.advice() for sequence in find_sequences(place) or find_set(place)]
     raise InputError("; ".join([f"{path}: no such file", *advice[:1]]))
 
 

@@ -24,6 +24,13 @@ def test_the_program_writes_its_tables_and_goes_on(tmp_path, capsys, monkeypatch
     assert tables == [".lock", "bd_rate.csv", "costs.csv", "points", "points.csv", "streams", "videos"]
 
 
+def test_help_says_what_is_done_by_default(capsys):
+    assert main(["bench", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "'' for none (default: x264,x265,svtav1)" in text
+    assert "nvrc+sizes/s1 (default: none)" in text
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -40,7 +47,18 @@ def test_the_program_writes_its_tables_and_goes_on(tmp_path, capsys, monkeypatch
         (["bunny", "--out", "o", "--data.raw.width=x"], "--data.raw.width: 'x' is not a whole number"),
         (["bunny", "--out", "o", "--data.raw.matrix=601"], "'601' is not one of BT601, BT709, BT2020"),
         (["none.mp4", "--out", "o"], "none.mp4: no such file"),
-        (["UVG/Jockey_1920x1080_120fps_420_8bit_YUV.yuv", "--out", "o"], "Jockey is a sequence of UVG, to be had from"),
+        (
+            ["UVG/Jockey.yuv", "--out", "o"],
+            "Jockey is a sequence of UVG, to be had from ultravideo.fi/dataset.html as ",
+        ),
+        (["d/Jockey.yuv", "--out", "o"], "dataset.html as Jockey_1920x1080_120fps_420_8bit_YUV.yuv"),
+        (["mcl-jcv/*.yuv", "--out", "o"], "no such file; videoSRC01 is a sequence of MCL-JCV, to be had from mcl.usc."),
+        (["UVG", "--out", "o"], "UVG: no such file; Beauty is a sequence of UVG"),
+        (["clips/*.mkv", "--out", "o"], "clips/*.mkv: no such file"),
+        (
+            ["bunny", "--out", "o", "--target-size", "9kB"],
+            "--target-size is for 'nvrc encode'; points of a bench are set",
+        ),
         (["bunny", "--out", "file"], "file: cannot be used as a folder"),
     ],
 )
