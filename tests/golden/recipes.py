@@ -158,6 +158,9 @@ RECIPES = {
         ),
     ),
     "zero_inflated": Recipe(RGB, WIDE, (Group("all", "*", DualAxisQuantizer, ZeroInflatedGaussian),)),
+    "hinerv_1": Recipe(
+        RGB, partial(HINERV, version=1, shortcut=0), (Group("all", "*", *PLAIN),), representation=HiNerv
+    ),
     "hinerv": Recipe(YUV, HINERV, (Group("all", "*", *PLAIN),), CodedColour.YUV444, HiNerv),
 }
 

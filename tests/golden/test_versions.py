@@ -14,7 +14,7 @@ from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.coding.varint import ByteReader
 from nvrc_components.entropy_models import ENTROPY_MODELS
 from nvrc_components.quantizers import QUANTIZERS
-from nvrc_components.representations.registry import KINDS
+from nvrc_components.representations.registry import HINERV, KINDS
 from tests.golden import make
 from tests.golden.hashes import names, path_of, symbols_of
 from tests.golden.recipes import FIRST, RECIPES
@@ -56,6 +56,8 @@ def test_every_kind_is_in_a_golden_file():
     headers = [load(path_of(name)).header for name in names()]
     groups = [group for header in headers for group in header.groups]
     assert {header.representation for header in headers} == set(KINDS)
+    networks = [header.configuration for header in headers if header.representation == HINERV]
+    assert {version for version, *_ in networks} == {1, 2}
     assert {group.quantizer for group in groups} == set(QUANTIZERS)
     assert {group.entropy_model for group in groups} == set(ENTROPY_MODELS)
 
