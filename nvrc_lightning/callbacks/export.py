@@ -16,6 +16,7 @@ from nvrc_components.errors import InputError
 from nvrc_components.functional.color import Planes
 from nvrc_components.representations.complexity import complexity
 from nvrc_components.representations.representation import Representation
+from nvrc_lightning.callbacks.progress import announce
 from nvrc_lightning.callbacks.rate_control import fit_for_export
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.evaluation.metrics import ScoreMeter, Scores
@@ -110,6 +111,7 @@ class BitstreamExport(Callback):
         fit_for_export(trainer, codec, self.fit_iterations)
         estimate = estimated_bytes(codec.compressed)
         self._lap("entropy fit")
+        announce(trainer, f"writing {self.file.name}, decoding and checking it")
         self._write(codec, self.file)
         self._lap("coding")
         datamodule = cast(VideoDataModule, trainer.datamodule)  # type: ignore[attr-defined]

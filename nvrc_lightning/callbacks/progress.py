@@ -7,13 +7,22 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.trainer.states import TrainerFn
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from nvrc_lightning.callbacks.lookup import callbacks_of
+from nvrc_lightning.callbacks.schedule import Planner
 from nvrc_lightning.evaluation.table import duration
 
-__all__ = ["Progress", "status_line"]
+__all__ = ["Progress", "announce", "status_line"]
+
+
+def announce(trainer: Trainer, text: str) -> None:
+    """Tell what is done now, where the run shows its progress."""
+    for progress in callbacks_of(trainer, Progress):
+        progress.announce(text)
 
 
 class Progress(ProgressBar):
@@ -35,6 +44,8 @@ class Progress(ProgressBar):
         self._bar: RichProgress | None = None
         self._started = self._shown = 0.0
         self._first_epoch = 0
+        self._line = ""
+        self._resumed: tuple[int, int] | None = None
 
     def disable(self) -> None:
         """Show nothing from now on."""
@@ -50,6 +61,23 @@ class Progress(ProgressBar):
             self._bar.console.print(*args, **kwargs)
         else:
             print(*args, **kwargs)
+
+    def announce(self, text: str) -> None:
+        """Show a line of its own, at once."""
+        if self._enabled:
+            print(text, flush=True)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Note how many steps and epochs the run has behind it."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+            self._resumed = (checkpoint["global_step"], epochs)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say of a resumed run where it goes on and in which folder, or that it has ended."""
+        folder = trainer.log_dir or trainer.default_root_dir  # asked for on every rank, as Lightning demands
+        if self._resumed:
+            self.announce(_resumption(trainer, *self._resumed, folder))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock, and the bar where it can be drawn."""
@@ -75,25 +103,27 @@ class Progress(ProgressBar):
         """Show the last state and let go of the terminal."""
         if self._enabled:
             # The counter already stands at the epoch after the last one.
-            self._show(trainer, pl_module, 0.0)
+            self._show(trainer, pl_module, 0.0, ended=True)
         self._stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Let go of the terminal, so that the message is readable."""
         self._stop()
 
-    def _show(self, trainer: Trainer, pl_module: LightningModule, fraction: float) -> None:
-        """Put the line where it belongs."""
+    def _show(self, trainer: Trainer, pl_module: LightningModule, fraction: float, ended: bool = False) -> None:
+        """Put the line where it belongs, and no plain one twice."""
         self._shown = time.monotonic()
         epochs = trainer.current_epoch + fraction
         metrics = {**trainer.callback_metrics, **trainer.progress_bar_metrics}
         total = trainer.max_epochs if _bounded(trainer) else None
         stage = str(getattr(pl_module, "stage_name", ""))
-        line = status_line(stage, metrics, epochs, total, self._seconds_left(epochs, total))
+        seconds = 0.0 if ended and total is not None else self._seconds_left(epochs, total)
+        line = status_line(stage, metrics, epochs, total, seconds)
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=epochs, total=total, description=line)
-        else:
+        elif line != self._line:
             print(line, file=sys.stdout, flush=True)
+        self._line = line
 
     def _seconds_left(self, epochs: float, total: int | None) -> float | None:
         """Time to go if the rest runs as fast as this run has so far."""
@@ -119,7 +149,7 @@ def status_line(
         metrics: logged values; ``loss``, ``bpp`` and ``psnr`` are shown.
         epochs: epochs done, the current one in part.
         total: epochs to do, or None where there is no end.
-        seconds_left: time to go, or None where it is not known.
+        seconds_left: time to go, 0 at the end, or None where it is not known.
     """
     current = int(epochs) + 1 if total is None else min(int(epochs) + 1, total)
     parts = [stage] if stage else []
@@ -128,8 +158,19 @@ def status_line(
         if name in metrics:
             parts.append(text.format(float(metrics[name])))
     if seconds_left is not None:
-        parts.append(f"{duration(seconds_left)} left" if seconds_left >= 1 else "done")
+        parts.append(f"{duration(max(seconds_left, 1.0))} left" if seconds_left > 0 else "done")
     return "  ".join(parts)
+
+
+def _resumption(trainer: Trainer, step: int, epochs: int, folder: str) -> str:
+    """Where a run goes on that has these steps and whole epochs behind it."""
+    planned = [planner.plan.end for planner in callbacks_of(trainer, Planner)]
+    total = planned[0] if planned else trainer.estimated_stepping_batches
+    if step < total:
+        return f"going on with step {step + 1:,} of {total:,}, in epoch {epochs + 1:,}; this run's folder: {folder}"
+    more = "" if planned else "; give more with --trainer.max_epochs"
+    done = f"{epochs:,} of {epochs:,} epochs are done"
+    return f"nothing is left to train: {done}{more}; the file is written again, into {folder}"
 
 
 def _bounded(trainer: Trainer) -> bool:

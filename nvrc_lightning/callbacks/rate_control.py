@@ -15,6 +15,7 @@ from nvrc_components.errors import InputError
 from nvrc_components.video_format import VideoFormat
 from nvrc_lightning.callbacks.lambda_control import LambdaControl
 from nvrc_lightning.callbacks.lookup import callbacks_of
+from nvrc_lightning.callbacks.progress import announce
 from nvrc_lightning.callbacks.schedule import Plan, plan_of, planned_iterations
 from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.file_size import estimated_bytes, file_bytes, fixed_bytes
@@ -197,6 +198,7 @@ def fit_for_export(trainer: lightning.Trainer, codec: VideoCodec, iterations: in
     Raises:
         TargetError: the network's smallest file is larger.
     """
+    announce(trainer, "fitting the entropy models to the final parameters")
     for control in callbacks_of(trainer, RateControl):
         control.settle(trainer, codec, iterations)
         return

@@ -86,6 +86,10 @@ def test_a_fit_says_nothing_but_its_own(tmp_path, capfd):
     assert err == ""
     for noise in ("Warning", "warning", "GPU", "TPU", "Tip", "Seed set", "max_epochs"):
         assert noise not in out
+    done, fitting, writing, *_ = out.splitlines()
+    assert done.endswith("done")
+    assert fitting == "fitting the entropy models to the final parameters"
+    assert writing == "writing video.nvrc, decoding and checking it"
     assert "PSNR-RGB" in out
     assert "video.nvrc" in out
 

@@ -96,6 +96,18 @@ def test_a_terminated_fit_keeps_its_checkpoint_after_the_step_in_hand(tmp_path, 
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_resumed_fit_says_where_it_goes_on(tmp_path, capsys):
+    saved = fit(tmp_path) / "checkpoints" / "last.ckpt"
+    capsys.readouterr()
+    assert main(["fit", f"--ckpt_path={saved}", "--trainer.max_epochs=3"]) == 0
+    folder = latest(tmp_path)
+    assert f"going on with step 9 of 12, in epoch 3; this run's folder: {folder}\n" in capsys.readouterr().out
+    assert main(["fit", f"--ckpt_path={saved}"]) == 0
+    ended = "nothing is left to train: 2 of 2 epochs are done; give more with --trainer.max_epochs; the file is written"
+    assert capsys.readouterr().out.startswith(f"{ended} again, into {latest(tmp_path)}\n")
+    assert latest(tmp_path) != folder
+
+
 def test_a_fit_that_is_stopped_after_training_names_its_checkpoint(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         "nvrc_lightning.callbacks.export.fit_for_export", lambda *_: os.kill(os.getpid(), signal.SIGTERM)

@@ -46,7 +46,7 @@ def _fit(folder, callback, fails=False, **options):
 def test_plain_lines_where_there_is_no_terminal(tmp_path, capfd):
     _fit(tmp_path, Progress(plain_seconds=0))
     lines = [line for line in capfd.readouterr().out.splitlines() if "epoch" in line]
-    assert len(lines) == 3 * 4 + 1
+    assert len(lines) == 3 * 4  # the last is not shown again when training ends
     assert lines[0].startswith("round  epoch 1/3  loss 1.0000  0.0912 bpp  31.20 dB")
     assert lines[-1].startswith("round  epoch 3/3")
     assert lines[-1].endswith("done")
@@ -94,3 +94,4 @@ def test_the_line_shows_what_there_is():
     full = status_line("stage 1", {"loss": torch.tensor(0.12341), "bpp": 0.5, "psnr": 30}, 11.5, 300, 200.0)
     assert full == "stage 1  epoch 12/300  loss 0.1234  0.5000 bpp  30.00 dB  3 min 20 s left"
     assert len(full) <= 80
+    assert status_line("", {}, 4.9, 5, 0.3) == "epoch 5/5  1 s left"
