@@ -5,90 +5,30 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from importlib import import_module
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from tempfile import TemporaryDirectory
+from typing import Any, cast
 from zipfile import is_zipfile
 
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import Logger
 
-from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.errors import InputError
-from nvrc_components.quantizers import Quantizer, Surrogate
 from nvrc_lightning.arguments import prepare
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.interrupt import Interruption
 from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.data.datamodule import VideoDataModule
-from nvrc_lightning.modules.losses import MseDistortion, RgbDistortion, YuvDistortion
-from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.option_errors import explain
+from nvrc_lightning.option_parser import NvrcParser
 from nvrc_lightning.quiet import silence
 from nvrc_lightning.trainer_options import check_trainer, replacements
 
 __all__ = ["NvrcCLI", "run", "train"]
-
-# Whatever is imported can be named in a recipe without its module.
-for _module in (
-    "nvrc_lightning.callbacks.preview",
-    "nvrc_lightning.callbacks.progress",
-    "nvrc_lightning.callbacks.pruning",
-    "nvrc_lightning.callbacks.rate_control",
-    "nvrc_lightning.callbacks.rate_steps",
-    "nvrc_lightning.callbacks.stages",
-    "nvrc_lightning.callbacks.time_budget",
-):
-    import_module(_module)
-
-
-_NAMEABLE: tuple[type, ...] = (
-    VideoCodec,
-    VideoDataModule,
-    Network,
-    Quantizer,
-    EntropyModel,
-    Surrogate,
-    Callback,
-    Logger,
-    RgbDistortion,
-    YuvDistortion,
-    MseDistortion,
-)
-
-
-class NvrcParser(LightningArgumentParser):
-    """A parser that reports a mistake in one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise what is wrong with the options.
-
-        Raises:
-            InputError: always.
-        """
-        if not self.exit_on_error:  # a part of the whole: what encloses it has more to say
-            super().error(message, ex)
-        raise InputError(explain(message, self._known_options(), _known_classes())) from ex
-
-    def _known_options(self) -> list[str]:
-        """All options, of the commands too."""
-        parsers = [self]
-        for action in self._actions:
-            parsers.extend((action.choices or {}).values() if isinstance(action.choices, dict) else [])
-        return [text for parser in parsers for action in parser._actions for text in action.option_strings]
-
-
-def _known_classes() -> list[str]:
-    """Names of the classes that a recipe may use."""
-    classes = list(_NAMEABLE)
-    for cls in classes:  # grows while it is walked
-        classes.extend(cls.__subclasses__())
-    return [cls.__name__ for cls in classes if not cls.__name__.startswith("_")]
 
 
 class SaveConfig(SaveConfigCallback):
@@ -122,20 +62,21 @@ class NvrcCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str]) -> None:
         self.interruption = Interruption()
-        super().__init__(
-            VideoCodec,
-            VideoDataModule,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True},
-            trainer_defaults={"callbacks": [self.interruption]},
-            parser_class=NvrcParser,
-            parser_kwargs={"prog": "nvrc"},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            # Learning rates belong to the module's parameter groups; an optimiser from outside would lose them.
-            auto_configure_optimizers=False,
-            args=list(args),
-        )
+        with ExitStack() as self._ends_with_run:
+            super().__init__(
+                VideoCodec,
+                VideoDataModule,
+                save_config_callback=SaveConfig,
+                save_config_kwargs={"overwrite": True},
+                trainer_defaults={"callbacks": [self.interruption]},
+                parser_class=NvrcParser,
+                parser_kwargs={"prog": "nvrc"},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                # Learning rates belong to the module's parameter groups; an optimiser from outside would lose them.
+                auto_configure_optimizers=False,
+                args=list(args),
+            )
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -175,7 +116,12 @@ class NvrcCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
         """Build the trainer, with what this package's training needs where the configuration leaves it open."""
-        return super().instantiate_trainer(**kwargs, **replacements(self._get(self.config_init, "trainer")))
+        config = self._get(self.config_init, "trainer")
+        changed = replacements(config)
+        if config["fast_dev_run"]:  # has no logger, and so no folder of its own to leave anything in
+            folder = TemporaryDirectory(prefix="nvrc-")
+            changed["default_root_dir"] = self._ends_with_run.enter_context(folder)
+        return super().instantiate_trainer(**kwargs, **changed)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run; what Lightning makes of signals and of unfit checkpoints is made plain.
@@ -185,6 +131,7 @@ class NvrcCLI(LightningCLI):
             InputError: the checkpoint is of another network, or the devices asked for are not there.
         """
         self._check_before_run()
+        self._log_short_epochs()
         try:
             super()._run_subcommand(subcommand)
         except SystemExit:
@@ -216,13 +163,33 @@ class NvrcCLI(LightningCLI):
                 effect, or the run's folder cannot be made.
         """
         check_trainer(self.trainer)
-        self.datamodule.setup()
+        self._read_video()
         with torch.random.fork_rng(devices=[]):
             self.model.network.build(self.datamodule.video.format)
         folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
         place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not (place.is_dir() and os.access(place, os.W_OK)):
             raise InputError(f"{folder}: cannot be written; choose another folder with --trainer.logger.save_dir")
+
+    def _read_video(self) -> None:
+        """Read it; a run may have begun in another folder, from which its path counts.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            self.datamodule.setup()
+        except InputError as error:
+            resumed = self.config[self.config["subcommand"]].get("ckpt_path")
+            if not (resumed and str(error).endswith(": no such file")) or Path(self.datamodule.path).is_absolute():
+                raise
+            raise InputError(f"{error} from here; go to where the run began, or give --data.path") from error
+
+    def _log_short_epochs(self) -> None:
+        """Log once in every epoch at least, unless told how often: Lightning's 50 steps may be a whole run."""
+        if self._get(self.config_init, "trainer")["log_every_n_steps"] is None:
+            steps = self.datamodule.steps_per_epoch // self.trainer.accumulate_grad_batches
+            self.trainer.log_every_n_steps = max(1, min(self.trainer.log_every_n_steps, steps))
 
 
 def _resume_hint(checkpoint: Path | None) -> str:
@@ -253,5 +220,5 @@ def train(args: Sequence[str]) -> NvrcCLI:
 def run(command: str, arguments: list[str]) -> None:
     """Be `nvrc fit` and its kind."""
     for export in callbacks_of(train([command, *arguments]).trainer, BitstreamExport):
-        if export.result is not None:
+        if export.result is not None and export.file.exists():  # a fast_dev_run keeps nothing
             print(f"wrote {export.file}")

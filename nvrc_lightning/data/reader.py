@@ -64,6 +64,8 @@ def _open_source(path: Path, raw: RawGeometry) -> Source:
             return open_images(path, raw.fraction)
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty")
+        if path.suffix.lower() == ".nvrc":
+            raise InputError(f"{path}: is compressed already; 'nvrc decode {path} OUT' makes a video of it")
         if path.suffix.lower() in RAW_SUFFIXES:
             return open_raw(path, raw)
         return open_y4m(path, raw.matrix) if path.suffix.lower() == ".y4m" else open_container(path, raw.matrix)

@@ -110,6 +110,7 @@ def audio_only(path):
         ("none.y4m", b"YUV4MPEG2 W16 H16 F25:1 C420\n", "holds no frame"),
         ("audio.mkv", audio_only, "audio.mkv"),
         ("raw.yuv", bytes(1000), "a raw file does not know its size"),
+        ("done.nvrc", b"NVRC", "is compressed already; 'nvrc decode "),
     ],
 )
 @pytest.mark.parametrize("command", ["fit", "encode"])

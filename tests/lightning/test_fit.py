@@ -1,6 +1,8 @@
 """From a video to a file and back, by way of the program."""
 
+import csv
 import json
+import tempfile
 
 import pytest
 import torch
@@ -92,6 +94,21 @@ def test_a_fit_says_nothing_but_its_own(tmp_path, capfd):
     assert writing == "writing video.nvrc, decoding and checking it"
     assert "PSNR-RGB" in out
     assert "video.nvrc" in out
+
+
+def test_a_fast_dev_run_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert main(["fit", *TINY, "--trainer.fast_dev_run=true"]) == 0
+    out = capsys.readouterr().out
+    assert "PSNR-RGB" in out
+    assert "wrote" not in out
+    assert files_in(tmp_path) == []
+
+
+def test_a_run_of_a_few_steps_has_curves(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file) if row["loss"]] == ["0", "1"]
 
 
 def test_a_second_run_gets_a_folder_of_its_own(tmp_path):

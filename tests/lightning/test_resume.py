@@ -2,6 +2,7 @@
 
 import os
 import signal
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_lightning.cli import main
+from nvrc_lightning.data.packaged import PACKAGED
 from nvrc_lightning.termination import terminate
 from nvrc_lightning.training import NvrcCLI
 from tests.lightning.helpers import TINY, checkpoint, differences, fit, latest
@@ -106,6 +108,18 @@ def test_a_resumed_fit_says_where_it_goes_on(tmp_path, capsys):
     ended = "nothing is left to train: 2 of 2 epochs are done; give more with --trainer.max_epochs; the file is written"
     assert capsys.readouterr().out.startswith(f"{ended} again, into {latest(tmp_path)}\n")
     assert latest(tmp_path) != folder
+
+
+def test_a_resumed_fit_asks_for_a_video_that_it_no_longer_sees(tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with as_file(files("nvrc_lightning") / "assets" / PACKAGED["bunny"]) as clip:
+        Path("clip.mkv").symlink_to(clip)
+    saved = fit(tmp_path, "--data.path=clip.mkv", "--trainer.max_epochs=1") / "checkpoints" / "last.ckpt"
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", f"--ckpt_path={saved}"]) == 2
+    expected = "clip.mkv: no such file from here; go to where the run began, or give --data.path\n"
+    assert capsys.readouterr().err == f"nvrc: error: {expected}"
 
 
 def test_a_fit_that_is_stopped_after_training_names_its_checkpoint(tmp_path, monkeypatch, capsys):
