@@ -37,6 +37,17 @@ def test_every_recipe_is_named():
         assert (f"`{name}`" if "/" in name else f"`{name}.yaml`") in README
 
 
+def test_headings_differ_and_no_column_is_empty():
+    headings = re.findall(r"^#+ .*", README, re.MULTILINE)
+    assert len(headings) == len(set(headings)) > 5
+    tables = re.findall(r"^\|(?:.*\|\n)+", README, re.MULTILINE)
+    assert len(tables) > 5
+    for table in tables:
+        head, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines())
+        for name, *cells in zip(head, *rows, strict=True):
+            assert set(cells) - {"–", ""}, f"{name} of {head} has nothing in it"
+
+
 def test_every_recipe_of_a_line_is_there():
     assert len(LINES) == len(set(LINES)) > 50
     for line in LINES:

@@ -88,8 +88,13 @@ def find_sequences(name: str | Path) -> tuple[KnownSequence, ...]:
 
 def find_set(place: Path) -> tuple[KnownSequence, ...]:
     """The sequences of the data set that a folder on the way to this place is named after."""
-    names = {part.casefold() for part in place.parts}
-    return tuple(item for item in _all() if item.data_set.casefold() in names)
+    names = {_letters(part) for part in place.parts}
+    return tuple(item for item in _all() if _letters(item.data_set) in names)
+
+
+def _letters(name: str) -> str:
+    """A name without what people spell otherwise: case, spaces, hyphens."""
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def _all() -> tuple[KnownSequence, ...]:

@@ -10,7 +10,13 @@ import pytest
 import nvrc_lightning.evaluation.anchors as anchors
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
 from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry
-from nvrc_lightning.evaluation.anchors import DATA_SETS, find_sequences, published_average, published_points
+from nvrc_lightning.evaluation.anchors import (
+    DATA_SETS,
+    find_sequences,
+    find_set,
+    published_average,
+    published_points,
+)
 from nvrc_lightning.evaluation.anchors.rows import read_rows
 from nvrc_lightning.evaluation.bench.bd_rate import RatePoint, bd_rate
 from nvrc_lightning.evaluation.bench.comparison import compare
@@ -113,6 +119,14 @@ def test_names_that_no_sequence_has():
     assert {item.data_set for item in find_sequences("Cactus_1920x1080_50.yuv")} == {"HEVC B", "JVET B"}
     (found,) = find_sequences("ReadySteadyGo_1920x1080_120fps_420_8bit_YUV.yuv")
     assert found.sequence == "ReadySetGo"
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [("UVG/x.yuv", {"UVG"}), ("d/jvet_b", {"JVET B"}), ("mcl-jcv/*.yuv", {"MCL-JCV"}), ("B", set())],
+)
+def test_a_data_set_is_found_by_its_folder(place, expected):
+    assert {item.data_set for item in find_set(Path(place))} == expected
 
 
 def test_what_is_named_like_a_sequence_must_be_it():
