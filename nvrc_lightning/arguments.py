@@ -1,13 +1,15 @@
 """What is done to the words of `nvrc fit` before Lightning's parser sees them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nvrc_components.errors import InputError
-from nvrc_lightning.recipes import find_recipes
+from nvrc_lightning.recipes import find_recipes, read_recipe
 
 __all__ = ["prepare"]
 
 _CONFIG = ("-c", "--config")
+_MODELS = ("--model", "--model.class_path")
 _NEEDS_NONE = ("-h", "--help", "--model", "--model.help")
 
 
@@ -17,10 +19,10 @@ def prepare(arguments: list[str]) -> list[str]:
     A configuration read after an option would undo it; an option that was written down should win.
 
     Raises:
-        InputError: a recipe is not found, or none is given.
+        InputError: a recipe is not found or cannot be read, or none is given.
     """
     command, *rest = arguments
-    configs: list[str] = []
+    configs: list[Path] = []
     others: list[str] = []
     words = iter(rest)
     for word in words:
@@ -31,10 +33,23 @@ def prepare(arguments: list[str]) -> list[str]:
         path = value if equals else next(words, "")
         if not path:
             raise InputError("--config needs a recipe after it, such as --config nvrc_lite")
-        configs.extend(map(str, find_recipes(path)))
+        configs.extend(find_recipes(path))
     if not configs and not any(word.partition("=")[0] in _NEEDS_NONE for word in others):
-        configs.append(str(_beside_checkpoint(others, command)))
-    return [command, *(word for config in configs for word in ("--config", config)), *others]
+        configs.append(_beside_checkpoint(others, command))
+    _check(configs, others)
+    return [command, *(word for config in configs for word in ("--config", str(config))), *others]
+
+
+def _check(configs: Sequence[Path], arguments: Sequence[str]) -> None:
+    """Refuse files that are no recipes, and overlays alone.
+
+    Raises:
+        InputError: there is one.
+    """
+    models = [model for config in configs if (model := read_recipe(config).get("model"))]
+    named = models and (isinstance(models[0], str) or "class_path" in models[0])
+    if configs and not named and not any(word.partition("=")[0] in _MODELS for word in arguments):
+        raise InputError(f"{configs[0]}: is an overlay, which needs a recipe before it, such as --config nvrc_lite")
 
 
 def _beside_checkpoint(arguments: list[str], command: str) -> Path:

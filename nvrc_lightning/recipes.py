@@ -1,13 +1,16 @@
-"""Where recipes are found: a path, the checkout, or what an installation brought along."""
+"""Where recipes are found: a path, the checkout, or what an installation brought along; and what they say."""
 
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from nvrc_components.errors import InputError
 from nvrc_lightning.suggestions import did_you_mean
 
-__all__ = ["find_recipe", "find_recipes", "shipped_recipes"]
+__all__ = ["find_recipe", "find_recipes", "read_recipe", "shipped_recipes"]
 
 _SHARE = "share/nvrc/recipes/"
 
@@ -41,6 +44,26 @@ def find_recipe(name: str) -> Path:
         return shipped[bare]
     known = ", ".join(sorted(entry for entry in shipped if "/" not in entry))  # overlays are no recipes
     raise InputError(f"{name}: no such recipe or file{did_you_mean(bare, shipped)} (recipes that ship: {known})")
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Return what a recipe or an overlay says.
+
+    Raises:
+        InputError: it cannot be read or is no YAML, or not one of options.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}{line}: {error.problem}; the file must be YAML") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not text, but a recipe is YAML") from error
+    if not isinstance(content or {}, dict):
+        raise InputError(f"{path}: is no recipe, which has options such as 'model:' and 'trainer:'")
+    return content or {}
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -188,8 +188,9 @@ class NvrcCLI(LightningCLI):
     def _log_short_epochs(self) -> None:
         """Log once in every epoch at least, unless told how often: Lightning's 50 steps may be a whole run."""
         if self._get(self.config_init, "trainer")["log_every_n_steps"] is None:
-            steps = self.datamodule.steps_per_epoch // self.trainer.accumulate_grad_batches
-            self.trainer.log_every_n_steps = max(1, min(self.trainer.log_every_n_steps, steps))
+            trainer: Any = self.trainer
+            steps = self.datamodule.steps_per_epoch // trainer.accumulate_grad_batches
+            trainer.log_every_n_steps = max(1, min(trainer.log_every_n_steps, steps))
 
 
 def _resume_hint(checkpoint: Path | None) -> str:

@@ -23,6 +23,24 @@ def test_recipes_keep_their_order(tmp_path):
     assert prepare(words) == ["fit", "--config", RECIPE, "--config", str(overlay), "--data.path", "a"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--config=budget/short"],
+        ["--config=sizes/s1+nvrc"],
+        ["--config=budget/short", "--data.path=a", "--ckpt_path=a"],
+    ],
+)
+def test_an_overlay_alone_is_refused(words):
+    with pytest.raises(InputError, match=r"\.yaml: is an overlay, which needs a recipe before it"):
+        prepare(["fit", *words])
+
+
+def test_options_before_a_recipe_may_have_no_model(tmp_path):
+    (tmp_path / "longer.yaml").write_text("trainer: {max_epochs: 900}")
+    assert len(prepare(["fit", f"--config={tmp_path / 'longer.yaml'}", "--config=nvrc"])) == 5
+
+
 def test_overlays_may_stand_behind_their_recipe():
     apart = prepare(["fit", "--config=nvrc", "--config=budget/short"])
     assert prepare(["fit", "--config", "nvrc+budget/short"]) == apart
@@ -36,7 +54,7 @@ def test_a_path_may_have_a_plus(tmp_path):
 
 def test_a_checkpoint_brings_its_configuration(tmp_path):
     config = tmp_path / "config.yaml"
-    config.touch()
+    config.write_text("model: VideoCodec")
     saved = str(tmp_path / "checkpoints" / "last.ckpt")
     assert prepare(["fit", "--ckpt_path", saved]) == ["fit", "--config", str(config), "--ckpt_path", saved]
     assert prepare(["fit", f"--ckpt_path={saved}", "-c", "nvrc_lite"])[1:3] == ["--config", RECIPE]

@@ -140,7 +140,9 @@ def test_mistakes_in_options(option, expected, tmp_path, capsys, monkeypatch):
             " start: QuantNoise, end: QuantNoise}]}}]}",
             "clip is 0",
         ),
-        ("trainer: [", "Problems parsing config"),
+        ("trainer:\n  max_epochs: [", "mine.yaml, line 2: expected the node content, but found '<stream end>'"),
+        ("just text", "mine.yaml: is no recipe, which has options such as 'model:'"),
+        ("a\0b", "mine.yaml: is not text, but a recipe is YAML"),
     ],
 )
 def test_mistakes_in_recipes(text, expected, tmp_path, capsys):
