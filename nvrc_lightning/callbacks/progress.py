@@ -165,12 +165,21 @@ def status_line(
 def _resumption(trainer: Trainer, step: int, epochs: int, folder: str) -> str:
     """Where a run goes on that has these steps and whole epochs behind it."""
     planned = [planner.plan.end for planner in callbacks_of(trainer, Planner)]
-    total = planned[0] if planned else trainer.estimated_stepping_batches
+    total = planned[0] if planned else _steps(trainer)
     if step < total:
         return f"going on with step {step + 1:,} of {total:,}, in epoch {epochs + 1:,}; this run's folder: {folder}"
     more = "" if planned else "; give more with --trainer.max_epochs"
     done = f"{epochs:,} of {epochs:,} epochs are done"
     return f"nothing is left to train: {done}{more}; the file is written again, into {folder}"
+
+
+def _steps(trainer: Trainer) -> int:
+    """Steps of the whole run. Lightning's own count would set the loaders up before they know where to go on."""
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if _bounded(trainer):
+        ends.append(-(-datamodule.steps_per_epoch // trainer.accumulate_grad_batches) * (trainer.max_epochs or 0))
+    return min(ends)
 
 
 def _bounded(trainer: Trainer) -> bool:
