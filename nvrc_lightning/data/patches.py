@@ -107,15 +107,19 @@ class PatchSampler(DistributedSampler[int]):
 
 
 class FrameSampler(DistributedSampler[int]):
-    """Every frame once, in order; of n ranks, rank r takes frames r, r + n, ... without padding."""
+    """Every frame once, in order; of n ranks, rank r takes frames r, r + n, ...
+
+    All ranks take equally many, because they wait for each other at every one: the first frames come once more.
+    """
 
     def __init__(self, dataset: PatchIndices, replicas: int, rank: int) -> None:
         super().__init__(dataset, num_replicas=replicas, rank=rank, shuffle=False)
         self.total_size = len(dataset)
-        self.num_samples = len(range(rank, self.total_size, replicas))
+        self.num_samples = -(-len(dataset) // replicas)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.rank, self.total_size, self.num_replicas))
+        numbers = range(self.rank, self.num_samples * self.num_replicas, self.num_replicas)
+        return (number % self.total_size for number in numbers)
 
 
 class PatchLoader(DataLoader[Tensor]):

@@ -171,22 +171,27 @@ class VideoCodec(lightning.LightningModule):
         self.log("bpp", self.last_bpp, prog_bar=True)
         return bpp
 
-    def validation_step(self, batch: Tensor) -> None:
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the PSNR of the frames that the rounded parameters give."""
-        self._score(batch, "val")
+        self._score(batch, batch_idx, "val")
 
-    def test_step(self, batch: Tensor) -> None:
+    def test_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the PSNR of the frames that the rounded parameters give."""
-        self._score(batch, "test")
+        self._score(batch, batch_idx, "test")
 
     def predict_step(self, batch: Tensor) -> Tensor:
         """Return pictures in [0, 1]."""
         return self.render(batch[:, 0])
 
-    def _score(self, batch: Tensor, name: str) -> None:
+    def _score(self, batch: Tensor, number: int, name: str) -> None:
         target = self.source[batch[:, 0]] / self.format.peak
         error = (self.render(batch[:, 0]) - target).square().mean((1, 2, 3))
-        self.log(f"{name}_psnr", (-10 * error.log10()).mean(), prog_bar=True, sync_dist=True)
+        # With several ranks the last frames may be the first ones once more: they count for nothing, the others for
+        # more. Not by batch_size: Lightning rounds the mean of the ranks' sizes to whole numbers.
+        ranks, frames = self.trainer.world_size, self.format.frames
+        again = number * ranks + self.trainer.global_rank >= frames
+        psnr = torch.zeros_like(error) if again else -10 * error.log10() * (-(-frames // ranks) * ranks / frames)
+        self.log(f"{name}_psnr", psnr.mean(), prog_bar=True, sync_dist=True)
 
     @torch.no_grad()
     def render(self, frames: Tensor) -> Tensor:
@@ -217,12 +222,17 @@ class VideoCodec(lightning.LightningModule):
         # A gradient scaler leaves its factor in the gradients of a fused Adam until after they are clipped.
         return build_optimizer(self.compressed, self.rates, self.muon, fused=self.trainer.scaler is None)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the rate of the last rate step, which the loss is told with."""
+        checkpoint["last_bpp"] = torch.as_tensor(self.last_bpp).cpu()
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the learning rates of this configuration win over those that the checkpoint's run had.
 
         Raises:
             InputError: the checkpoint's run had another optimiser, and training is to go on.
         """
+        self.last_bpp = checkpoint.get("last_bpp", 0.0)
         if self.trainer.training and same_shapes(checkpoint["state_dict"], self.state_dict()):
             adopt_rates(checkpoint, self.configure_optimizers())
 

@@ -1,5 +1,6 @@
 """A run that was interrupted and goes on."""
 
+import csv
 import os
 import signal
 from importlib.resources import as_file, files
@@ -57,13 +58,14 @@ CONTROLLED = (
     "--trainer.callbacks.fit_iterations=3",
     "--trainer.max_epochs=4",
 )
+LOGGED = ("--trainer.log_every_n_steps=1",)
 ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
 
 
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (2, ()),  # in the middle of a stage and of an epoch
+        (2, LOGGED),  # in the middle of a stage and of an epoch, before a rate step
         (5, ()),  # step 4 ends an epoch
         (9, NVRC),  # after the first of two rate steps, in stage 1, of which five steps are left
         (5, CONTROLLED),  # lambda has moved
@@ -87,6 +89,12 @@ def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, 
     assert differences(ours["state_dict"], theirs["state_dict"]) == []
     assert differences(ours["optimizer_states"], theirs["optimizer_states"]) == []
     assert (latest(tmp_path / "parts") / "video.nvrc").read_bytes() == (whole / "video.nvrc").read_bytes()
+    assert losses(latest(tmp_path / "parts")).items() <= losses(whole).items()
+
+
+def losses(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        return {row["step"]: row["loss"] for row in csv.DictReader(file) if row.get("loss")}
 
 
 def test_a_terminated_fit_keeps_its_checkpoint_after_the_step_in_hand(tmp_path, interrupt, capsys):
