@@ -64,6 +64,24 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("videos", nargs="+", metavar="VIDEO", help="video file, folder of PNG, glob, or 'bunny'")
     add("--out", required=True, metavar="DIR", help="folder of the results; made if it is not there")
+    _add_codecs(parser)
+    add(
+        "--intra-periods",
+        type=_integers,
+        default=(0,),
+        metavar="A,B",
+        help="frames from one intra frame to the next, each a curve of its own; 0 (the default) is one intra frame",
+    )
+    add("--threads", type=int, default=2, help="threads of conventional encoders and decoders (default: 2)")
+    _add_recipes(parser)
+    add("--frames", default=":", metavar="A:B", help="frames A..B-1 of each video")
+    add("--no-report", dest="report", action="store_false", help="write the tables only")
+    return parser
+
+
+def _add_codecs(parser: Parser) -> None:
+    """Which conventional codecs, and how."""
+    add = parser.add_argument
     codecs = "x264, x265, svtav1, vp9, and vvenc where vvencapp and vvdecapp are installed"
     add(
         "--codecs",
@@ -88,14 +106,11 @@ def _parser() -> Parser:
         metavar="CODEC=PRESET",
         help="preset of a codec, instead of the slow one customary in papers",
     )
-    add(
-        "--intra-periods",
-        type=_integers,
-        default=(0,),
-        metavar="A,B",
-        help="frames from one intra frame to the next, each a curve of its own; 0 (the default) is one intra frame",
-    )
-    add("--threads", type=int, default=2, help="threads of conventional encoders and decoders (default: 2)")
+
+
+def _add_recipes(parser: Parser) -> None:
+    """Which recipes, and how."""
+    add = parser.add_argument
     add(
         "--recipes",
         type=_words,
@@ -114,9 +129,6 @@ def _parser() -> Parser:
     add("--size", default="", help="size of the recipes' networks, instead of what they say")
     add("--seed", type=int, default=-1, help="of the recipes' start and order of training, instead of what they say")
     add("--device", default="auto", help="what recipes are trained on: auto, cpu, cuda, cuda:N")
-    add("--frames", default=":", metavar="A:B", help="frames A..B-1 of each video")
-    add("--no-report", dest="report", action="store_false", help="write the tables only")
-    return parser
 
 
 def _words(text: str) -> tuple[str, ...]:
