@@ -22,34 +22,50 @@ from nvrc_components.functional import gaussian_bits, lower_bound, round_straigh
 from nvrc_components.functional.exact import exact_exp2
 
 _FINEST: Final = 6
+_ALONE: Final = 3
 _PER_OCTAVE: Final = 8
 _LEAST_VARIANCE: Final = 1e-4
+_PULL: Final = 1 / 8
+"""Spread below which the rate does not pull values together any harder: a Gaussian fitted to equal values would not
+let the first of them go its way, whatever it gains."""
 _WIDEST: Final = lattice.SCALES - 1
 
 
 class SideTensor(nn.Module):
     """A small tensor on the 1/64 lattice with a learned step and a Gaussian fitted to its own symbols.
 
+    Of one element the step is 1/8; of more it starts as fine as can be, for where little is rounded away a value can
+    follow its gradient, and only the values' spread shows how coarse it may become.
+
     Shape: any; one element is stored as a plain integer without psi. `limit` is a power of two that clamps the values.
     `pace`, a power of two, is how much of an optimiser's step the values take: little where many of them add up, for
-    Adam moves all by as much. The parameter is in multiples of it; the file does not know of it.
+    Adam moves all by as much. The parameter is in multiples of it; the file does not know of it. Values that mean the
+    same of different rows may have a level in `common`, which many gradients agree on and which moves at full pace
+    while each by itself wanders little; the file has the sums.
     """
 
-    def __init__(self, initial: Tensor, *, step: float = 0.125, limit: float = 16.0, pace: float = 1.0) -> None:
+    def __init__(self, initial: Tensor, *, limit: float = 16.0, pace: float = 1.0, common: bool = False) -> None:
         super().__init__()
+        several = initial.numel() > 1
         self.limit = limit
         self.pace = pace
         self.plain = False
         self.value = nn.Parameter(initial.detach().float() / pace)
-        self.log2_step = nn.Parameter(torch.tensor(step).float().log2(), requires_grad=initial.numel() > 1)
+        self.common = nn.Parameter(torch.zeros(()), requires_grad=common and several)
+        self.log2_step = nn.Parameter(torch.tensor(-float(_FINEST if several else _ALONE)), requires_grad=several)
 
     def forward(self) -> Tensor:
         """Return the quantised values, exact multiples of 1/64; gradients pass straight through."""
         shared: Tensor | None = self.__dict__.get("shared")
         if shared is not None:
             return shared
-        symbols, step = _quantize(self.value * self.pace, self.log2_step, self.limit)
+        symbols, step = _quantize(self.value * self.pace + self.common, self.log2_step, self.limit)
         return symbols * step
+
+    @torch.no_grad()
+    def add(self, amount: float) -> None:
+        """Add to all values, in their own units."""
+        self.value.add_(amount / self.pace)
 
     def make_plain(self) -> None:
         """Keep the finest step from now on and the widest Gaussian, about 10 bits for a value, instead of fitted ones.
@@ -90,12 +106,14 @@ class SideTensor(nn.Module):
         Raises:
             InputError: a value is not finite.
         """
-        if not (self.value.isfinite().all() and self.log2_step.isfinite()):
+        if not (self.value.isfinite().all() and self.common.isfinite() and self.log2_step.isfinite()):
             raise InputError(
                 "a quantiser's or entropy model's parameter is not finite: "
                 "training has diverged, lower its learning rate or go back to an earlier checkpoint"
             )
-        symbols, _ = _quantize(self.value.detach() * self.pace, self.log2_step.detach(), self.limit)
+        symbols, _ = _quantize(
+            self.value.detach() * self.pace + self.common.detach(), self.log2_step.detach(), self.limit
+        )
         integers = symbols.flatten().cpu().numpy().astype(np.int64)
         if integers.size == 1:
             psi.svarint(int(integers[0]))
@@ -123,6 +141,7 @@ class SideTensor(nn.Module):
             symbols = decoder.decode(np.full(count, mean), np.full(count, scale))
         values = torch.from_numpy(symbols.astype(np.float32)).to(self.value.device)
         self.value.copy_((values * _step(self.log2_step) / self.pace).view_as(self.value))
+        self.common.zero_()
 
 
 def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:
@@ -145,12 +164,13 @@ def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
     counts = counts.to(flat.device)
     limits = flat.new_tensor([side.limit for side in sides]).repeat_interleave(counts)
     paces = flat.new_tensor([side.pace / side.limit for side in sides]).repeat_interleave(counts)
+    commons = torch.stack([side.common / side.limit for side in sides]).repeat_interleave(counts)
     log2_steps = torch.stack([side.log2_step for side in sides]).repeat_interleave(counts)
-    symbols, steps = _quantize(flat * paces, log2_steps, 1.0, limits)
+    symbols, steps = _quantize(flat * paces + commons, log2_steps, 1.0, limits)
     for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):
         side.__dict__["shared"] = part.view(side.value.shape)
     try:
-        yield _bits(symbols, sizes, [side.plain for side in sides])
+        yield _bits(symbols, steps.detach(), sizes, [side.plain for side in sides])
     finally:
         for side in sides:
             del side.__dict__["shared"]
@@ -194,17 +214,22 @@ def _fit(symbols: Tensor, sizes: Sequence[int], plain: Sequence[bool]) -> tuple[
     return means.long().masked_fill(widest, 0), indices.clamp(0, _WIDEST).long().masked_fill(widest, _WIDEST)
 
 
-def _bits(symbols: Tensor, sizes: Sequence[int], plain: Sequence[bool]) -> Tensor:
-    """Return the bits of consecutive runs of symbols with their psi."""
+def _bits(symbols: Tensor, steps: Tensor, sizes: Sequence[int], plain: Sequence[bool]) -> Tensor:
+    """Return the bits of consecutive runs of symbols with their psi; gradients are those of a spread of `_PULL` more.
+
+    Shape: symbols and steps (N,) -> scalar.
+    """
     means, scales = _fit(symbols, sizes, plain)
     counts = torch.tensor(sizes, device=symbols.device)
     single = (counts == 1).repeat_interleave(counts)
     mean = (means.float() / lattice.MEAN_STEPS).repeat_interleave(counts)
     log2_scale = (scales.float() / lattice.SCALES_PER_OCTAVE + lattice.LOG2_SCALE_MIN).repeat_interleave(counts)
-    coded = gaussian_bits(symbols, mean, log2_scale).masked_fill(single, 0.0).sum()
+    coded = gaussian_bits(symbols.detach(), mean, log2_scale).masked_fill(single, 0.0).sum()
+    wider = torch.logaddexp2(2 * log2_scale, 2 * (_PULL / steps).log2()) / 2
+    pulled = gaussian_bits(symbols, mean, wider).masked_fill(single, 0.0).sum()
     alone = _svarint_bits(symbols.detach()[single]).sum()
     psi = (16 + _svarint_bits(means[counts > 1])).sum()
-    return coded + alone + psi
+    return coded + (pulled - pulled.detach()) + alone + psi
 
 
 def _svarint_bits(values: Tensor) -> Tensor:

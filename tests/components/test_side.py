@@ -34,8 +34,11 @@ def read_into(side, psi, stream):
 def several(seed=0):
     generator = torch.Generator().manual_seed(seed)
     sides = [SideTensor(torch.randn(n, generator=generator) * 3) for n in (1, 2, 7, 300, 1)]
-    sides.append(SideTensor(torch.randn(40, generator=generator) * 9, limit=4.0, step=0.0625))
-    sides.append(SideTensor(torch.randn(3, 5, generator=generator), step=1 / 64))
+    sides.append(SideTensor(torch.randn(40, generator=generator) * 9, limit=4.0))
+    sides.append(SideTensor(torch.randn(3, 5, generator=generator), common=True))
+    sides[-1].common.data.fill_(0.3)
+    for number, side in enumerate(sides):
+        side.log2_step.data.add_(number / 2 if side.value.numel() > 1 else 0)
     sides.append(SideTensor(torch.randn(50, generator=generator) * 2, limit=1.0, pace=1 / 16))
     return sides
 
@@ -158,3 +161,36 @@ def test_arbitrary_bytes_read_as_finite_values_or_raise_a_bitstream_error(psi, s
         return
     assert np.isfinite(side().detach().numpy()).all()
     assert side().abs().max() <= 16.5
+
+
+def test_what_is_common_moves_all_values_and_is_in_the_file_with_them():
+    initial = torch.tensor([0.5, -1.25, 3.0])
+    side, plain = SideTensor(initial, pace=1 / 16, common=True), SideTensor(initial)
+    assert written(side) == written(plain)
+    (side() * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    torch.optim.Adam(side.parameters(), lr=0.5).step()
+    moved = side().detach()
+    torch.testing.assert_close(moved, initial - 0.5 - 0.5 / 16, atol=1 / 64, rtol=0)
+    assert torch.equal(read_into(SideTensor(torch.zeros(3), common=True), *written(side))(), moved)
+    side.common.data.fill_(torch.nan)
+    with pytest.raises(InputError, match="not finite"):
+        written(side)
+
+
+def test_a_value_may_leave_equal_ones_for_what_it_gains():
+    """Bits that a value gains per unit, which a Gaussian fitted to equal values would outweigh a hundred times."""
+    side, wanted = SideTensor(torch.zeros(96)), torch.zeros(96)
+    wanted[0] = 0.5
+    optimizer = torch.optim.Adam(side.parameters(), lr=0.02)
+    for _ in range(100):
+        optimizer.zero_grad()
+        with quantized_together([side]) as bits:
+            (bits + 40 * (side() - wanted).abs().sum()).backward()
+        optimizer.step()
+    assert side()[0] > 0.2
+    assert side()[1:].abs().max() < 0.1
+
+
+def test_nothing_is_common_where_it_was_not_wanted_or_one_value_is_alone():
+    for side in (SideTensor(torch.zeros(3)), SideTensor(torch.zeros(()), common=True)):
+        assert not side.common.requires_grad

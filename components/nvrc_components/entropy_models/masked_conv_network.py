@@ -32,7 +32,6 @@ _STEPS: Final = 16
 _LIMIT: Final = 255 / _STEPS
 _DIRECT_LIMIT: Final = 4.0
 _HIDDEN_LIMIT: Final = 1.0
-_HIDDEN_STEP: Final = 1 / 16
 _HIDDEN_PACE: Final = 1 / 16
 """Of weights of which hundreds add up: at the pace of the others they fling the prediction about and do not settle."""
 
@@ -61,7 +60,7 @@ class MaskedConv3dNetwork(nn.Module):
         super().__init__()
         self.width = width
         self.mean = SideTensor(torch.zeros(1, 1, BEFORE), limit=_DIRECT_LIMIT)
-        self.scale = SideTensor(torch.full((1, 1, BEFORE), 1 / 32), limit=_DIRECT_LIMIT, step=1 / 32)
+        self.scale = SideTensor(torch.full((1, 1, BEFORE), 1 / 32), limit=_DIRECT_LIMIT)
         self.present = SideTensor(torch.zeros(width + 1, BEFORE), limit=_HIDDEN_LIMIT)
         self.bias = SideTensor(torch.tensor([[0.0], [-1.0]]).repeat(1, channels))
         if width:
@@ -69,7 +68,7 @@ class MaskedConv3dNetwork(nn.Module):
             self.second = _hidden(width, width, _TAPS, pace=_HIDDEN_PACE)
             self.second_bias = SideTensor(torch.zeros(width))
             head = torch.zeros(2, width, _TAPS)
-            self.head = SideTensor(head, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP, pace=_HIDDEN_PACE)
+            self.head = SideTensor(head, limit=_HIDDEN_LIMIT, pace=_HIDDEN_PACE)
 
     def weights(self, dtype: torch.dtype = torch.float32) -> Weights:
         """Return the quantised weights."""
@@ -122,7 +121,7 @@ def _hidden(outputs: int, inputs: int, taps: int, pace: float) -> SideTensor:
     bound = min((6 / (inputs * taps)) ** 0.5, _HIDDEN_LIMIT)
     noise = counter_uniform(torch.arange(outputs * inputs * taps, dtype=torch.int32), taps)
     initial = (2 * noise.view(outputs, inputs, taps) - 1) * bound
-    return SideTensor(initial, limit=_HIDDEN_LIMIT, step=_HIDDEN_STEP, pace=pace)
+    return SideTensor(initial, limit=_HIDDEN_LIMIT, pace=pace)
 
 
 def activation(x: Tensor) -> Tensor:

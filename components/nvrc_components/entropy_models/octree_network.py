@@ -60,7 +60,7 @@ class OctreeNetwork(nn.Module):
         owners = [start + number for start, group in zip(starts, groups, strict=False) for number in group]
         self.register_buffer("owners", torch.tensor(owners), persistent=False)
         self.mean_weight = SideTensor(torch.zeros(classes), limit=_WEIGHT_LIMIT)
-        self.scale_weight = SideTensor(torch.full((classes,), 0.0625), limit=_WEIGHT_LIMIT, step=0.0625)
+        self.scale_weight = SideTensor(torch.full((classes,), 0.0625), limit=_WEIGHT_LIMIT)
         self.scale_bias = SideTensor(torch.full((len(STRIDES) * len(PARITIES), channels), -1.0))
         if width:
             spread = torch.linspace(-0.25, 0.25, width * classes).view(classes, width)

@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from nvrc_components.functional import block_counts
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers.base import Quantizer, constant
+from nvrc_components.quantizers.base import STEP_PACE, Quantizer, constant
 from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
 
@@ -27,7 +27,7 @@ class BlockQuantizer(Quantizer):
         self.block = block
         self.shape = tensor.shape
         nt, nh, nw = block_counts(tensor.shape, block)
-        self.shared = SideTensor(constant(log2_start, nt, tensor.shape[1], nh, nw))
+        self.shared = SideTensor(constant(log2_start, nt, tensor.shape[1], nh, nw), pace=STEP_PACE, common=True)
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:
         """Return the log2-steps of `grid[window]`.
@@ -46,7 +46,7 @@ class BlockQuantizer(Quantizer):
     @torch.no_grad()
     def scale_steps(self, octaves: float) -> None:
         """Add to the log2-steps."""
-        self.shared.value.add_(octaves)
+        self.shared.add(octaves)
 
     def configuration(self) -> Sequence[int]:
         """Return the block's size."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nvrc_components.functional.exact import exact_exp2
-from nvrc_components.quantizers.base import Quantizer, constant, initial_log2_step
+from nvrc_components.quantizers.base import STEP_PACE, Quantizer, constant, initial_log2_step
 from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
 
@@ -17,27 +17,27 @@ AXIS_MINIMUM: Final = 128
 class DualAxis(nn.Module):
     """A learned value per row and per column that add up; only the axes whose lines are long enough have one.
 
-    Shape: the tensor is seen as rows (dim 0) x columns (all other dims).
+    Shape: the tensor is seen as rows (dim 0) x columns (all other dims). `pace` is that of `SideTensor`.
     """
 
-    def __init__(self, shape: torch.Size, start: float, *, step: float = 0.125) -> None:
+    def __init__(self, shape: torch.Size, start: float, *, pace: float = 1.0) -> None:
         super().__init__()
         rows, columns = matrix_shape(shape)
         self.trailing = shape[1:]
         self.has_rows = columns >= AXIS_MINIMUM
         self.has_columns = rows >= AXIS_MINIMUM
         if self.has_rows:
-            self.rows = SideTensor(constant(start, rows), step=step)
+            self.rows = SideTensor(constant(start, rows), pace=pace, common=True)
         if self.has_columns:
-            self.columns = SideTensor(constant(0.0 if self.has_rows else start, columns), step=step)
+            first = not self.has_rows
+            self.columns = SideTensor(constant(start if first else 0.0, columns), pace=pace, common=first)
         if not (self.has_rows or self.has_columns):
-            self.whole = SideTensor(constant(start), step=step)
+            self.whole = SideTensor(constant(start))
 
-    @torch.no_grad()
     def add(self, value: float) -> None:
         """Add to all sums, on one axis."""
         first = self.rows if self.has_rows else self.columns if self.has_columns else self.whole
-        first.value.add_(value)
+        first.add(value)
 
     def parts(self, window: Window = WHOLE) -> list[Tensor]:
         """Return each axis' values for `tensor[window]`, broadcastable to it."""
@@ -67,7 +67,7 @@ class DualAxisQuantizer(Quantizer):
 
     def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
         super().__init__(tensor)
-        self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits))
+        self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits), pace=STEP_PACE)
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:
         """Return row + column log2-steps of `tensor[window]`, broadcastable to it."""

@@ -31,5 +31,5 @@ class SymmetricQuantizer(DualAxisQuantizer):
             peaks, start = magnitudes.amax(0), self.steps.columns
         else:
             peaks, start = F.pad(magnitudes.flatten(), (0, 1)).amax(), self.steps.whole  # padded, for it may be empty
-        start.value.data.copy_((peaks * (2 / (2**bits - 1))).log2().clamp_min(-start.limit))
+        start.value.data.copy_((peaks * (2 / (2**bits - 1))).log2().clamp_min(-start.limit) / start.pace)
         self.requires_grad_(False)

@@ -32,4 +32,4 @@ class TensorQuantizer(Quantizer):
     @torch.no_grad()
     def scale_steps(self, octaves: float) -> None:
         """Add to the log2-step."""
-        self.shared.value.add_(octaves)
+        self.shared.add(octaves)
