@@ -1,6 +1,6 @@
 """What is done to the words of `nvrc fit` before Lightning's parser sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nvrc_components.errors import InputError
@@ -47,8 +47,8 @@ def _check(configs: Sequence[Path], arguments: Sequence[str]) -> None:
         InputError: there is one.
     """
     models = [model for config in configs if (model := read_recipe(config).get("model"))]
-    named = models and (isinstance(models[0], str) or "class_path" in models[0])
-    if configs and not named and not any(word.partition("=")[0] in _MODELS for word in arguments):
+    overlay = not models or (isinstance(models[0], Mapping) and "class_path" not in models[0])
+    if configs and overlay and not any(word.partition("=")[0] in _MODELS for word in arguments):
         raise InputError(f"{configs[0]}: is an overlay, which needs a recipe before it, such as --config nvrc_lite")
 
 

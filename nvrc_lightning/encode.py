@@ -92,7 +92,7 @@ def _check(output: str | Path, lmbda: float | None, epochs: int | None, target_t
         InputError: the output has another suffix, a number is out of range, or two options contradict each other.
     """
     if Path(output).suffix.lower() != ".nvrc":
-        raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).with_suffix('.nvrc').name}")
+        raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).stem or 'video'}.nvrc")
     if lmbda is not None and not 0 < lmbda < math.inf:
         raise InputError(f"lambda is {lmbda:g}; it must be above 0, and a larger one gives better pictures")
     if epochs is not None and epochs < 1:

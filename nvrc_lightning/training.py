@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, Final, cast
 from zipfile import is_zipfile
 
 import lightning
@@ -21,6 +21,7 @@ from nvrc_lightning.arguments import prepare
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.interrupt import Interruption
 from nvrc_lightning.callbacks.lookup import callbacks_of
+from nvrc_lightning.callbacks.schedule import steps_per_epoch
 from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.option_errors import explain
@@ -48,6 +49,10 @@ class SaveConfig(SaveConfigCallback):
             raise InputError(
                 f"{trainer.log_dir}: cannot be written ({error.strerror}); choose another folder"
             ) from error
+
+
+_AMPLE: Final = 32
+"""Pixels a side that are enough for any distortion."""
 
 
 class NvrcCLI(LightningCLI):
@@ -96,6 +101,17 @@ class NvrcCLI(LightningCLI):
             raise InputError(f"{path}: no such checkpoint")
         if not is_zipfile(path):
             raise InputError(f"{path}: not a checkpoint, or a damaged one")
+
+    def _set_seed(self) -> None:
+        """Set the seed.
+
+        Raises:
+            InputError: it is out of the generators' range.
+        """
+        try:
+            super()._set_seed()
+        except ValueError as error:
+            raise InputError("the seed (--seed, --seed_everything) must be from 0 to 4294967295") from error
 
     def instantiate_classes(self) -> None:
         """Build everything the configuration names.
@@ -159,17 +175,33 @@ class NvrcCLI(LightningCLI):
         """Find out what cannot work before the logger makes a folder for the run.
 
         Raises:
-            InputError: the video cannot be read, the network does not fit it, an option of the trainer would have no
-                effect, or the run's folder cannot be made.
+            InputError: the video cannot be read, the network or the distortion does not fit it, an option of the
+                trainer would have no effect, nothing is there to score, or the run's folder cannot be made.
         """
         check_trainer(self.trainer)
+        if self.subcommand != "fit" and not self._get(self.config, "ckpt_path"):
+            raise InputError(f"{self.subcommand} scores a checkpoint; give one with --ckpt_path")
         self._read_video()
         with torch.random.fork_rng(devices=[]):
             self.model.network.build(self.datamodule.video.format)
+        self._check_patch()
         folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
         place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not (place.is_dir() and os.access(place, os.W_OK)):
             raise InputError(f"{folder}: cannot be written; choose another folder with --trainer.logger.save_dir")
+
+    def _check_patch(self) -> None:
+        """Find out whether the distortion can be measured on patches of this size.
+
+        Raises:
+            InputError: they are too small for it.
+        """
+        fmt, (height, width) = self.datamodule.video.format, self.datamodule.patch
+        patch = torch.zeros(1, 3, min(height or fmt.height, _AMPLE), min(width or fmt.width, _AMPLE))
+        try:
+            self.model.distortion(patch, patch)
+        except ValueError as error:
+            raise InputError(f"{error}; give larger ones (--data.patch) or a larger video") from error
 
     def _read_video(self) -> None:
         """Read it; a run may have begun in another folder, from which its path counts.
@@ -189,7 +221,7 @@ class NvrcCLI(LightningCLI):
         """Log once in every epoch at least, unless told how often: Lightning's 50 steps may be a whole run."""
         if self._get(self.config_init, "trainer")["log_every_n_steps"] is None:
             trainer: Any = self.trainer
-            steps = self.datamodule.steps_per_epoch // trainer.accumulate_grad_batches
+            steps = steps_per_epoch(trainer, self.datamodule.steps_per_epoch)
             trainer.log_every_n_steps = max(1, min(trainer.log_every_n_steps, steps))
 
 

@@ -1,13 +1,15 @@
 """Entropy models brought to the least bits for parameters that no longer change."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.side import quantized_together, sides_of
+
+_PSI_PACE: Final = 3.0
 
 
 class Coded(NamedTuple):
@@ -21,13 +23,17 @@ class Coded(NamedTuple):
 def fit(items: Sequence[Coded], iterations: int, rate: float) -> None:
     """Minimise the bits of fixed symbols and of the models themselves; the best iterate is kept, so none are added.
 
-    Adam over the entropy models' parameters, its rate falling linearly from `rate` to 0.
+    Adam over the entropy models' parameters, its rate falling linearly from `rate` to 0; of side tensors' own steps,
+    which start as fine as can be, from three times as much.
     """
     parameters = [p for item in items for p in item.model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=rate)
+    psi = {id(side.log2_step) for side in sides_of(item.model for item in items)}
+    slow, fast = ([p for p in parameters if (id(p) in psi) is fast] for fast in (False, True))
+    optimizer = torch.optim.Adam([{"params": slow, "rate": rate}, {"params": fast, "rate": rate * _PSI_PACE}])
     best, kept = float("inf"), [p.detach().clone() for p in parameters]
     for iteration in range(iterations + 1):
-        optimizer.param_groups[0]["lr"] = rate * (1 - iteration / max(iterations, 1))
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * (1 - iteration / max(iterations, 1))
         optimizer.zero_grad()
         bits = _step(items)
         if bits < best:

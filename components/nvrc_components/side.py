@@ -93,7 +93,8 @@ class SideTensor(nn.Module):
             destination[prefix + "value"] = destination[prefix + "value"] * self.pace
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Take values in their own units; a plain tensor keeps its step."""
+        """Take values in their own units, also of states without a common level; a plain tensor keeps its step."""
+        state_dict.setdefault(prefix + "common", torch.zeros_like(self.common))
         if self.pace != 1 and prefix + "value" in state_dict:
             state_dict[prefix + "value"] = state_dict[prefix + "value"] / self.pace
         if self.plain:

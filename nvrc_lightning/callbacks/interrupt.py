@@ -1,6 +1,7 @@
 """Ctrl-C or SIGTERM stops a run between two steps, with a checkpoint to go on from."""
 
 import signal
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -38,7 +39,8 @@ class Interruption(Callback):
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         """Ask for the run's folder on every rank, as Lightning demands, and for handlers before Lightning sets its."""
         self._folder = Path(trainer.log_dir or trainer.default_root_dir)
-        self._listening = [number for number, usual in _USUAL.items() if signal.getsignal(number) is usual]
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            self._listening = [number for number, usual in _USUAL.items() if signal.getsignal(number) is usual]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Listen."""
@@ -60,8 +62,11 @@ class Interruption(Callback):
             raise self._asked
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Listen no more."""
+        """Listen no more, and stop here if asked to since the last step."""
         self._release()
+        if self._asked:
+            trainer.save_checkpoint(self._last)
+            raise self._asked
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from nvrc_lightning.callbacks.lookup import callbacks_of
-from nvrc_lightning.callbacks.schedule import Planner
+from nvrc_lightning.callbacks.schedule import Planner, steps_per_epoch
 from nvrc_lightning.evaluation.table import duration
 
 __all__ = ["Progress", "announce", "status_line"]
@@ -168,17 +168,17 @@ def _resumption(trainer: Trainer, step: int, epochs: int, folder: str) -> str:
     total = planned[0] if planned else _steps(trainer)
     if step < total:
         return f"going on with step {step + 1:,} of {total:,}, in epoch {epochs + 1:,}; this run's folder: {folder}"
-    more = "" if planned else "; give more with --trainer.max_epochs"
+    more = "" if planned or trainer.max_steps > 0 else "; give more with --trainer.max_epochs"
     done = f"{epochs:,} of {epochs:,} epochs are done"
     return f"nothing is left to train: {done}{more}; the file is written again, into {folder}"
 
 
 def _steps(trainer: Trainer) -> int:
-    """Steps of the whole run. Lightning's own count would set the loaders up before they know where to go on."""
-    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    """Steps of the whole run."""
     ends = [trainer.max_steps] if trainer.max_steps > 0 else []
     if _bounded(trainer):
-        ends.append(-(-datamodule.steps_per_epoch // trainer.accumulate_grad_batches) * (trainer.max_epochs or 0))
+        datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+        ends.append(steps_per_epoch(trainer, datamodule.steps_per_epoch) * (trainer.max_epochs or 0))
     return min(ends)
 
 

@@ -1,5 +1,6 @@
 """How far training is at each step, which is all that stages, pruning and rate control go by."""
 
+import math
 from bisect import bisect_right
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from nvrc_lightning.callbacks.lookup import callbacks_of
 
-__all__ = ["Plan", "Planner", "Stretch", "plan_of", "planned_iterations"]
+__all__ = ["Plan", "Planner", "Stretch", "plan_of", "planned_iterations", "steps_per_epoch"]
 
 
 class Stretch(NamedTuple):
@@ -54,6 +55,18 @@ class Planner(Callback):
     def iterations(self, usual: int) -> int:
         """Return how many steps the entropy models may take at the end, where `usual` are asked for."""
         return usual
+
+
+def steps_per_epoch(trainer: lightning.Trainer, batches: int) -> int:
+    """Return the steps of an epoch; Lightning's own count would set the loaders up before they know where to go on.
+
+    Args:
+        trainer: which may take fewer batches, and several for a step.
+        batches: that an epoch has.
+    """
+    limit = trainer.limit_train_batches
+    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    return math.ceil(batches / trainer.accumulate_grad_batches)
 
 
 def plan_of(trainer: lightning.Trainer) -> Plan:

@@ -135,6 +135,23 @@ def test_checkpoints_can_be_scored(run, command, capsys):
     assert "psnr" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", *TINY, "--seed_everything=-1"], "the seed (--seed, --seed_everything) must be from 0 to 4294967295"),
+        (
+            ["fit", *TINY, "--config=nvrc", "--data.patch=[3,9]"],
+            "MS-SSIM needs patches of at least 5x5 pixels, not 9x3",
+        ),
+        (["validate", *TINY], "validate scores a checkpoint; give one with --ckpt_path"),
+    ],
+)
+def test_what_cannot_work_is_said_before_there_is_a_folder(tmp_path, capsys, words, message):
+    assert main([*words, f"--trainer.logger.save_dir={tmp_path}"]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_options_beat_recipes_wherever_they_stand(capsys):
     assert main(["fit", "--model.lmbda=16", "--data.path=my.mp4", *TINY, "--print_config"]) == 0
     printed = capsys.readouterr().out

@@ -29,6 +29,9 @@ class SendSignal(Callback):
         if trainer.global_step == self.step and signal.getsignal(self.number) not in usual:
             os.kill(os.getpid(), self.number)
 
+    def on_train_epoch_end(self, trainer, *_):
+        self.on_train_batch_start(trainer)
+
 
 @pytest.fixture
 def interrupt(monkeypatch):
@@ -90,6 +93,7 @@ def test_resumed_equals_uninterrupted(tmp_path, interrupt, monkeypatch, capsys, 
     assert differences(ours["optimizer_states"], theirs["optimizer_states"]) == []
     assert (latest(tmp_path / "parts") / "video.nvrc").read_bytes() == (whole / "video.nvrc").read_bytes()
     assert losses(latest(tmp_path / "parts")).items() <= losses(whole).items()
+    assert losses(whole) or words is not LOGGED
 
 
 def losses(run):
@@ -104,6 +108,16 @@ def test_a_terminated_fit_keeps_its_checkpoint_after_the_step_in_hand(tmp_path, 
     assert capsys.readouterr().err == f"nvrc: terminated; go on with: nvrc fit --ckpt_path {saved}\n"
     assert checkpoint(latest(tmp_path))["global_step"] == 3
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_after_the_last_step_is_not_lost(tmp_path, interrupt, capsys):
+    interrupt(8, signal.SIGTERM)
+    assert main(["fit", *TINY, f"--trainer.logger.save_dir={tmp_path}"]) == 143
+    saved = latest(tmp_path) / "checkpoints" / "last.ckpt"
+    assert f"nvrc fit --ckpt_path {saved}" in capsys.readouterr().err
+    assert not (latest(tmp_path) / "video.nvrc").exists()
+    assert main(["fit", f"--ckpt_path={saved}"]) == 0
+    assert (latest(tmp_path) / "video.nvrc").exists()
 
 
 def test_a_resumed_fit_says_where_it_goes_on(tmp_path, capsys):

@@ -32,4 +32,5 @@ class SymmetricQuantizer(DualAxisQuantizer):
         else:
             peaks, start = F.pad(magnitudes.flatten(), (0, 1)).amax(), self.steps.whole  # padded, for it may be empty
         start.value.data.copy_((peaks * (2 / (2**bits - 1))).log2().clamp_min(-start.limit) / start.pace)
+        start.log2_step.data.fill_(-3.0)
         self.requires_grad_(False)

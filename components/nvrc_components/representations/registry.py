@@ -25,7 +25,9 @@ near to it. A black clip leaves NVRC-Lite of 255,639 parameters in 794 bytes, th
 
 _PARAMETER_BYTES: Final = 4
 _DECODING_BYTES: Final = 72
-"""Memory for each number of a tensor that is being decoded: 76 bytes were measured with Gaussians, 134 with octrees."""
+"""Least memory for each number of a tensor that is being decoded: with octrees 134 bytes were measured."""
+_TABLE_COPIES: Final = 3
+"""What making a table takes besides it."""
 
 
 class Kind(NamedTuple):
@@ -90,8 +92,7 @@ def allocate(network: Representation) -> Representation:
     Raises:
         BitstreamError: Decoding it would take more memory than there is.
     """
-    largest = max(parameter.numel() for parameter in network.parameters())
-    need, there = _PARAMETER_BYTES * count(network) + _DECODING_BYTES * largest, machine_memory()
+    need, there = _memory(network), machine_memory()
     if need > there:
         raise BitstreamError(
             f"the header asks for {count(network)} parameters; to decode them takes {need / 2**30:.1f} GiB of memory, "
@@ -103,6 +104,14 @@ def allocate(network: Representation) -> Representation:
         if isinstance(module, TemporalGrid):
             module.tabulate()
     return network
+
+
+def _memory(network: Representation) -> int:
+    """Bytes that decoding a network takes at least: its parameters, its tables, and what making the largest takes."""
+    parameters = [parameter.numel() for parameter in network.parameters()]
+    tables = [sum(table.nbytes for table in module.buffers(recurse=False)) for module in network.modules()]
+    largest = _DECODING_BYTES * max(parameters) + _TABLE_COPIES * max(tables)
+    return _PARAMETER_BYTES * sum(parameters) + sum(tables) + largest
 
 
 def kind_of(module: nn.Module) -> int:

@@ -14,6 +14,8 @@ __all__ = ["run_apart"]
 
 _CODE = "import sys; from nvrc_lightning.evaluation.bench.worker import main; sys.exit(main())"
 _COMMAND = (sys.executable, "-c", _CODE)
+_PATIENCE = 20.0
+"""Seconds in which a step of training ends."""
 
 
 def run_apart(task: Task, progress: bool) -> None:
@@ -42,9 +44,18 @@ def run_apart(task: Task, progress: bool) -> None:
                 lines = _listen(process, progress)
                 code = process.wait()
             except BaseException:
-                process.kill()
+                _end(process)
                 raise
         _judge(task, code, mistake, lines)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let a process clean up what it has begun; kill it if that takes long."""
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _listen(process: subprocess.Popen[bytes], progress: bool) -> list[str]:

@@ -183,8 +183,8 @@ def _make(tasks: Sequence[Task], progress: bool) -> list[tuple[Task, Exception]]
         try:
             kept = _kept(task)
             point = kept or _made(task, progress)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("all points before are kept; the same command goes on") from None
+        except KeyboardInterrupt as interrupt:  # or its kind
+            raise type(interrupt)("all points before are kept; the same command goes on") from None
         except (InputError, RuntimeError) as error:
             failures.append((task, error))
             if progress:

@@ -18,10 +18,12 @@ from nvrc_lightning.evaluation.bench.point import STREAMS, Point, point_path, wr
 from nvrc_lightning.evaluation.bench.reference import Reference
 from nvrc_lightning.evaluation.vmaf import measure_vmaf, vmaf_program
 from nvrc_lightning.host_memory import keep_freed_memory
+from nvrc_lightning.termination import unwound
 
 __all__ = ["EXIT_INPUT", "Task", "main"]
 
 EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,10 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
     try:
-        task.run()
+        with unwound():
+            task.run()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except NvrcError as error:
         Path(sys.argv[1]).write_text(" ".join(str(error).split()), encoding="utf-8")
         return EXIT_INPUT

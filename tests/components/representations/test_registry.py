@@ -66,3 +66,12 @@ def test_a_long_video_in_4k_fits_into_a_file_and_a_network_that_no_decoder_takes
         huge = NvrcLite(NvrcLiteConfig(1200, 2160, 3840))
     with pytest.raises(BitstreamError, match=r"the network has 63\d+ parameters, a decoder takes up to 536870912"):
         kind_of(huge)
+
+
+def test_tables_of_a_great_many_frames_count(monkeypatch):
+    network = plan(HINERV, replace(HINERV_CONFIG, frames=1_000_000, grid_slices=4).to_ints())
+    numbers = [parameter.numel() for parameter in network.parameters()]
+    enough = 4 * sum(numbers) + 72 * max(numbers) + sum(buffer.nbytes for buffer in network.buffers())
+    monkeypatch.setattr(registry, "machine_memory", lambda: float(enough))  # but for making them
+    with pytest.raises(BitstreamError, match="GiB of memory"):
+        allocate(network)
