@@ -89,9 +89,9 @@ def batches(parts: Parts) -> Iterator[None]:
             self.batches = columns(count, network.bias.value.shape[1], parts)
             self.predictors = [masked(network, layout, len(c)) for c in self.batches]
 
-        def put(self, wave: Wave, symbols: Integers) -> None:
+        def put(self, positions: slice, symbols: Integers) -> None:
             for predictor, c in zip(self.predictors, self.batches, strict=True):
-                predictor.put(wave, symbols[:, c.numpy()])
+                predictor.put(positions, symbols[:, c.numpy()])
 
         def predict(self, wave: Wave) -> list[Integers]:
             found = [tuple(map(torch.from_numpy, predictor.predict(wave))) for predictor in self.predictors]

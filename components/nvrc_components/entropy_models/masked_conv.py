@@ -91,10 +91,9 @@ class MaskedConv3dContext(ContextModel):
     def _predictions(self, towers: Tensor, block: Block) -> Predictions:
         layout = layout_of(block)
         symbols = symbol_integers(towers[layout.order]).reshape(len(layout.order), -1)
-        predictor, found = WavePredictor(self.network, layout, symbols.shape[1]), []
-        for wave in layout.waves:
-            found.append(predictor.predict(wave))
-            predictor.put(wave, symbols[wave.positions])
+        predictor = WavePredictor(self.network, layout, symbols.shape[1])
+        predictor.put(slice(len(symbols)), symbols)
+        found = [predictor.predict(wave) for wave in layout.waves]
         means, scales = (np.concatenate(part) for part in zip(*found, strict=True))
         return Predictions(layout.order, [wave.neighbours.shape[1] for wave in layout.waves], means, scales)
 
@@ -110,7 +109,7 @@ class MaskedConv3dContext(ContextModel):
                 rows[:] = decoder.decode(means.ravel(), scales.ravel()).reshape(rows.shape)
             else:
                 rows[kept] = decoder.decode(means[kept], scales[kept])
-            predictor.put(wave, rows)
+            predictor.put(wave.positions, rows)
         decoded = torch.zeros(len(symbols) + 1, columns, dtype=torch.float64, device=device)
         decoded[layout.order.to(device)] = torch.from_numpy(symbols).to(decoded)
         return decoded

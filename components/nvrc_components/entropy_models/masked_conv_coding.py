@@ -26,6 +26,7 @@ from nvrc_components.entropy_models.masked_conv_network import (
 _GATHERED: Final = 1 << 23
 """Elements that are gathered at a time: all columns of most waves, and never more than 64 MiB."""
 _FIRST_SCALE: Final = round(lattice.LOG2_SCALE_MIN * lattice.SCALES_PER_OCTAVE)
+"""Even, so that halves are rounded to the same side whether it is subtracted before or after."""
 
 Floats = NDArray[np.float64]
 
@@ -47,12 +48,14 @@ class WavePredictor:
         mean, first = F.pad(weights.mean * units[0], (0, 0, 0, 2)), F.pad(weights.first, (0, 0, 1, 0))
         first[-1] *= units[1]
         self._width = network.width
-        self._direct = torch.cat([mean, first])
-        self._second, self._second_bias = weights.second, weights.second_bias
-        self._head = weights.head * units[:, None, None]
+        self._direct = torch.cat([mean, first]).flatten(1)
+        self._second, self._second_bias = weights.second.flatten(1), weights.second_bias
+        self._head = (weights.head * units[:, None, None]).flatten(1)
         position = position_bias(weights, layout)[:, layout.order]
-        self._position, self._scale_start = position[:-1], (position[-1] * units[1]).numpy()
-        self._bias = (weights.bias * units[:, None]).repeat(1, columns // weights.bias.shape[1]).numpy()
+        bias: Floats = (weights.bias * units[:, None]).repeat(1, columns // weights.bias.shape[1]).numpy()
+        self._position, start = position[:-1], (position[-1] * units[1]).numpy()
+        self._mean_bias, self._scale_bias = bias
+        self._scale_start = (start - _FIRST_SCALE)[:, None]
         # Symbols, signed log-magnitudes and log-magnitudes side by side, so that taps are gathered once.
         symbols = torch.arange(-lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT + 1, dtype=torch.float64)
         self._planes: Floats = torch.cat([symbols[None], planes_of(symbols)]).numpy()
@@ -60,49 +63,48 @@ class WavePredictor:
         self._seen_rows: Floats = self._seen.numpy()
         self._hidden = torch.zeros(2, self._width, *self._seen.shape[1:], dtype=torch.float64)
 
-    def put(self, wave: Wave, symbols: Integers) -> None:
-        """Take the symbols of a wave.
+    def put(self, positions: slice, symbols: Integers) -> None:
+        """Take the symbols of some positions, numbered as they are coded.
 
         Shape: (P, M).
         """
-        index = np.clip(symbols, -lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT) + lattice.CONTEXT_LIMIT
-        self._seen_rows[:, wave.positions] = self._planes[:, index]
+        index = np.minimum(np.maximum(symbols, -lattice.CONTEXT_LIMIT), lattice.CONTEXT_LIMIT) + lattice.CONTEXT_LIMIT
+        self._seen_rows[:, positions] = self._planes.take(index, axis=1)
 
     def predict(self, wave: Wave) -> tuple[Integers, Integers]:
         """Return means (sixteenths of a step) and scale indices.
 
         Shape: (P, M) twice.
         """
-        size = wave.neighbours.shape[1], self._seen.shape[2]
-        sums = _product(self._direct, self._seen, wave.neighbours[:-1], size)
-        head = self._bias[:, None]
+        size = wave.positions.stop - wave.positions.start, self._seen_rows.shape[2]
+        sums = _product(self._direct, self._seen, wave.before, size)
+        mean_head, scale_head = self._mean_bias, self._scale_bias
         if self._width:
-            head = head + self._head_of(sums[1:-1], wave, size)
-        means = np.rint(sums[0].numpy()) + np.rint(head[0])
-        scales = np.rint(sums[-1].numpy() + (self._scale_start[wave.positions, None] + head[1]))
-        indices = np.clip(scales.astype(np.int64) - _FIRST_SCALE, 0, lattice.SCALES - 1)
-        return means.astype(np.int64), indices
+            heads = self._heads(sums[1:-1], wave, size)
+            mean_head, scale_head = mean_head + heads[0], scale_head + heads[1]
+        means = np.rint(sums[0].numpy()) + np.rint(mean_head)
+        scales = np.rint(sums[-1].numpy() + (self._scale_start[wave.positions] + scale_head))
+        return means.astype(np.int64), np.minimum(np.maximum(scales, 0), lattice.SCALES - 1).astype(np.int64)
 
-    def _head_of(self, first: Tensor, wave: Wave, size: tuple[int, int]) -> Floats:
+    def _heads(self, first: Tensor, wave: Wave, size: tuple[int, int]) -> Floats:
         """Return what the hidden units add to means and scales.
 
         Shape: (R, P, M) -> (2, P, M).
         """
-        rows, (one, two) = wave.positions, self._hidden
+        rows, taps, (one, two) = wave.positions, wave.neighbours.flatten(), self._hidden
         one[:, rows] = activation(first + self._position[:, rows, None])
-        two[:, rows] = activation(_product(self._second, one, wave.neighbours, size) + self._second_bias[:, None, None])
-        return _product(self._head, two, wave.neighbours, size).numpy()
+        two[:, rows] = activation(_product(self._second, one, taps, size) + self._second_bias[:, None, None])
+        return _product(self._head, two, taps, size).numpy()
 
 
 def _product(weight: Tensor, planes: Tensor, taps: Tensor, size: tuple[int, int]) -> Tensor:
     """Return a convolution at P positions alone: taps are gathered, some columns at a time, and multiplied as a matrix.
 
-    Shape: weight (O, I, taps), planes (I, volume + 1, M), taps (taps, P) -> (O, P, M).
+    Shape: weight (O, I * taps), planes (I, volume + 1, M), taps (taps * P,) -> (O, P, M).
     """
-    flat, rows, positions = taps.flatten(), len(planes) * len(taps), size[0]
-    columns = max(_GATHERED // max(rows * positions, 1), 1)
-    parts = []
-    for part in (planes,) if columns >= size[1] else torch.split(planes, columns, 2):
-        gathered = part.index_select(1, flat).view(rows, positions * part.shape[2])
-        parts.append((weight.flatten(1) @ gathered).view(len(weight), positions, part.shape[2]))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+    outputs, rows = weight.shape
+    columns = max(_GATHERED // max(rows * size[0], 1), 1)
+    parts = (planes,) if columns >= size[1] else torch.split(planes, columns, 2)
+    products = [weight @ part.index_select(1, taps).view(rows, -1) for part in parts]
+    shaped = [product.view(outputs, size[0], -1) for product in products]
+    return shaped[0] if len(shaped) == 1 else torch.cat(shaped, 2)

@@ -6,7 +6,7 @@ one back in h by 3 - 2 or more, one back in t by 9 - 6 - 2 or more. Positions of
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise, product
 from typing import Final
 
@@ -29,11 +29,17 @@ BEFORE: Final = len(OFFSETS) - 1
 class Wave:
     """Positions of a block that are coded together, numbered as they are coded.
 
-    Shape: neighbours (BEFORE + 1, P) numbers of their taps, where those outside the block are its volume.
+    Shape: neighbours (BEFORE + 1, P) numbers of their taps, where those outside the block are its volume; before
+    (BEFORE * P,), those but for the positions themselves.
     """
 
     positions: slice
     neighbours: Tensor
+
+    @cached_property
+    def before(self) -> Tensor:
+        """What the first convolution sees."""
+        return self.neighbours[:-1].flatten()
 
 
 @dataclass(frozen=True)
