@@ -212,7 +212,7 @@ class NvrcCLI(LightningCLI):
         try:
             self.datamodule.setup()
         except InputError as error:
-            resumed = self.config[self.config["subcommand"]].get("ckpt_path")
+            resumed = self._get(self.config, "ckpt_path")
             if not (resumed and str(error).endswith(": no such file")) or Path(self.datamodule.path).is_absolute():
                 raise
             raise InputError(f"{error} from here; go to where the run began, or give --data.path") from error

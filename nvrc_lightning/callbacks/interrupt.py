@@ -57,16 +57,13 @@ class Interruption(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Stop here if asked to."""
-        if self._asked and trainer.global_step > self._done:
-            trainer.save_checkpoint(self._last)
-            raise self._asked
+        if trainer.global_step > self._done:
+            self._stop_if_asked(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Listen no more, and stop here if asked to since the last step."""
         self._release()
-        if self._asked:
-            trainer.save_checkpoint(self._last)
-            raise self._asked
+        self._stop_if_asked(trainer)
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
@@ -81,6 +78,12 @@ class Interruption(Callback):
     def _last(self) -> Path:
         """Where the run's newest checkpoint lies, by the name that the recipes give it."""
         return self._folder / "checkpoints" / "last.ckpt"
+
+    def _stop_if_asked(self, trainer: lightning.Trainer) -> None:
+        """Save where the run is and end it, if a signal has come."""
+        if self._asked:
+            trainer.save_checkpoint(self._last)
+            raise self._asked
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler."""

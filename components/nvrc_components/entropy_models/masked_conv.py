@@ -95,7 +95,7 @@ class MaskedConv3dContext(ContextModel):
         predictor.put(slice(len(symbols)), symbols)
         found = [predictor.predict(wave) for wave in layout.waves]
         means, scales = (np.concatenate(part) for part in zip(*found, strict=True))
-        return Predictions(layout.order, [wave.neighbours.shape[1] for wave in layout.waves], means, scales)
+        return Predictions(layout.order, [wave.size for wave in layout.waves], means, scales)
 
     def _decode_towers(self, filled: Filled, block: Block, decoder: SymbolDecoder, device: torch.device) -> Tensor:
         layout, columns = layout_of(block), filled.shape[1]

@@ -18,6 +18,7 @@ from nvrc_components.coding.range_coder import Integers
 from nvrc_components.entropy_models.masked_conv_layout import Layout, Wave
 from nvrc_components.entropy_models.masked_conv_network import (
     MaskedConv3dNetwork,
+    Weights,
     activation,
     planes_of,
     position_bias,
@@ -43,7 +44,7 @@ class WavePredictor:
     """
 
     def __init__(self, network: MaskedConv3dNetwork, layout: Layout, columns: int) -> None:
-        weights = type(network.weights())(*(x.detach().cpu() for x in network.weights(torch.float64)))
+        weights = Weights(*(x.detach().cpu() for x in network.weights(torch.float64)))
         units = torch.tensor([lattice.MEAN_STEPS, lattice.SCALES_PER_OCTAVE], dtype=torch.float64)
         mean, first = F.pad(weights.mean * units[0], (0, 0, 0, 2)), F.pad(weights.first, (0, 0, 1, 0))
         first[-1] *= units[1]
@@ -76,7 +77,7 @@ class WavePredictor:
 
         Shape: (P, M) twice.
         """
-        size = wave.positions.stop - wave.positions.start, self._seen_rows.shape[2]
+        size = wave.size, self._seen_rows.shape[2]
         sums = _product(self._direct, self._seen, wave.before, size)
         mean_head, scale_head = self._mean_bias, self._scale_bias
         if self._width:

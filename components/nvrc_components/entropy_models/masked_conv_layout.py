@@ -36,6 +36,11 @@ class Wave:
     positions: slice
     neighbours: Tensor
 
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return int(self.positions.stop - self.positions.start)
+
     @cached_property
     def before(self) -> Tensor:
         """What the first convolution sees."""
