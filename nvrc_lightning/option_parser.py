@@ -26,6 +26,7 @@ for _module in (
     "nvrc_lightning.callbacks.rate_control",
     "nvrc_lightning.callbacks.rate_steps",
     "nvrc_lightning.callbacks.stages",
+    "nvrc_lightning.callbacks.step_balance",
     "nvrc_lightning.callbacks.time_budget",
 ):
     import_module(_module)

@@ -67,6 +67,15 @@ class SideTensor(nn.Module):
         """Add to all values, in their own units."""
         self.value.add_(amount / self.pace)
 
+    @torch.no_grad()
+    def assign(self, values: Tensor) -> None:
+        """Set all values, in their own units.
+
+        Shape: that of the tensor, or as many elements.
+        """
+        self.value.copy_((values / self.pace).view_as(self.value))
+        self.common.zero_()
+
     def make_plain(self) -> None:
         """Keep the finest step from now on and the widest Gaussian, about 10 bits for a value, instead of fitted ones.
 
@@ -141,8 +150,7 @@ class SideTensor(nn.Module):
             scale = psi.uvarint("side scale", 0, lattice.SCALES - 1)
             symbols = decoder.decode(np.full(count, mean), np.full(count, scale))
         values = torch.from_numpy(symbols.astype(np.float32)).to(self.value.device)
-        self.value.copy_((values * _step(self.log2_step) / self.pace).view_as(self.value))
-        self.common.zero_()
+        self.assign(values * _step(self.log2_step))
 
 
 def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:

@@ -150,14 +150,26 @@ class VideoCodec(lightning.LightningModule):
         self.log("loss", loss.detach() + elsewhere, prog_bar=True)
         return loss
 
-    def _distortion(self, batch: Tensor) -> Tensor:
-        datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        height, width = datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
+    def patches(self, batch: Tensor) -> Tensor:
+        """Return the patches of a batch as the network paints them.
+
+        Shape: (B, 3) of frame, top and left -> (B, 3, h, w) in [0, 1].
+        """
+        height, width = self._patch()
         frames, tops, lefts = batch.unbind(1)
         whole = (height, width) == (self.format.height, self.format.width)
-        region = None if whole else Region(height, width, tops, lefts)
-        prediction = self(frames, region)
-        target = self.source[frames] if whole else crops(self.source, batch, height, width)
+        pictures: Tensor = self(frames, None if whole else Region(height, width, tops, lefts))
+        return pictures
+
+    def _patch(self) -> tuple[int, int]:
+        datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        return datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
+
+    def _distortion(self, batch: Tensor) -> Tensor:
+        height, width = self._patch()
+        prediction = self.patches(batch)
+        whole = (height, width) == (self.format.height, self.format.width)
+        target = self.source[batch[:, 0]] if whole else crops(self.source, batch, height, width)
         target = target.float() / self.format.peak  # whatever autocast gave the prediction: halves cannot hold codes
         self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
         distortion: Tensor = self.distortion(prediction, target)

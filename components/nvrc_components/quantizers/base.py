@@ -29,6 +29,16 @@ class Quantizer(TensorModule):
     def scale_steps(self, octaves: float) -> None:
         """Multiply all steps by 2^octaves, as nearly as the lattice allows on which they are stored."""
 
+    @abstractmethod
+    def balance(self, curvature: Tensor, log2_noise: float) -> None:
+        """Set steps so that curvature x step^2 is 2^log2_noise on average over the elements that share one.
+
+        Rounding then costs every bit as much distortion, which is where bits are spent best (reverse water-filling).
+        Steps that are not learned stay as they are.
+
+        Shape: `curvature` that of the tensor, above 0 everywhere; the distortion's second derivative, in any unit.
+        """
+
 
 def initial_log2_step(tensor: Tensor, bits: float) -> float:
     """Return a start for the log2-step from the data: `bits` octaves below the tensor's standard deviation.

@@ -14,6 +14,9 @@ AXIS_MINIMUM: Final = 128
 """A row or column gets a parameter of its own only if it holds this many elements (papers: NVRC section 3.2)."""
 
 
+_SINKHORN_ROUNDS: Final = 20
+
+
 class DualAxis(nn.Module):
     """A learned value per row and per column that add up; only the axes whose lines are long enough have one.
 
@@ -38,6 +41,18 @@ class DualAxis(nn.Module):
         """Add to all sums, on one axis."""
         first = self.rows if self.has_rows else self.columns if self.has_columns else self.whole
         first.add(value)
+
+    def assign(self, rows: Tensor, columns: Tensor) -> None:
+        """Set the values of the axes that have any; without one, the sum of the two means.
+
+        Shape: (rows,) and (columns,).
+        """
+        if self.has_rows:
+            self.rows.assign(rows)
+        if self.has_columns:
+            self.columns.assign(columns)
+        if not (self.has_rows or self.has_columns):
+            self.whole.assign(rows.mean() + columns.mean())
 
     def parts(self, window: Window = WHOLE) -> list[Tensor]:
         """Return each axis' values for `tensor[window]`, broadcastable to it."""
@@ -82,3 +97,18 @@ class DualAxisQuantizer(Quantizer):
     def scale_steps(self, octaves: float) -> None:
         """Add to the log2-steps of one axis."""
         self.steps.add(octaves)
+
+    @torch.no_grad()
+    def balance(self, curvature: Tensor, log2_noise: float) -> None:
+        """Set rows' and columns' steps in turn, each given the other, until all lines agree (Sinkhorn, 1964)."""
+        matrix = curvature.reshape(matrix_shape(curvature.shape))
+        rows, columns = matrix.new_zeros(matrix.shape[0]), matrix.new_zeros(matrix.shape[1])
+        if not (self.steps.has_rows or self.steps.has_columns):
+            rows = rows + (log2_noise - matrix.mean().log2()) / 2
+        for _ in range(_SINKHORN_ROUNDS):
+            if self.steps.has_columns:
+                columns = (log2_noise - (matrix * torch.exp2(2 * rows)[:, None]).mean(0).log2()) / 2
+            if self.steps.has_rows:
+                rows = (log2_noise - (matrix * torch.exp2(2 * columns)).mean(1).log2()) / 2
+        middle = columns.mean() if self.steps.has_rows else torch.zeros(())
+        self.steps.assign(rows + middle, columns - middle)

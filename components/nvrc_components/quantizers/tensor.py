@@ -33,3 +33,8 @@ class TensorQuantizer(Quantizer):
     def scale_steps(self, octaves: float) -> None:
         """Add to the log2-step."""
         self.shared.add(octaves)
+
+    @torch.no_grad()
+    def balance(self, curvature: Tensor, log2_noise: float) -> None:
+        """Set the step by the mean curvature."""
+        self.shared.assign((log2_noise - curvature.mean().log2()) / 2)

@@ -1,0 +1,58 @@
+"""When steps are balanced, in whole runs."""
+
+import pytest
+import torch
+import yaml
+
+from nvrc_components.compressed_module import CompressedModule
+from nvrc_lightning.callbacks.step_balance import StepBalance
+from tests.lightning.helpers import checkpoint, differences, fit
+
+
+def overlay(folder, callbacks):
+    folder.mkdir(exist_ok=True)
+    path = folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
+    return f"--config={path}"
+
+
+def callbacks(**options):
+    noise = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
+    stage = {"name": "a", "share": 1, "start": noise, "end": noise}
+    stages = {"class_path": "Stages", "init_args": {"stages": [stage]}}
+    saving = {"filename": "last", "save_on_train_epoch_end": True, "enable_version_counter": False}
+    balance = {"class_path": "StepBalance", "init_args": options}
+    return [stages, balance, {"class_path": "ModelCheckpoint", "init_args": saving}]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_steps_are_balanced_at_the_given_points_however_many_batches_a_step_has(tmp_path, monkeypatch, accumulate):
+    seen = []
+    original = CompressedModule.balance
+
+    def balance(self, curvature):
+        seen.append(sorted(name for name, value in curvature.items() if value.any()))
+        original(self, curvature)
+
+    monkeypatch.setattr(CompressedModule, "balance", balance)
+    options = overlay(tmp_path, callbacks(at=[0.25, 0.75], probes=2))
+    fit(tmp_path, options, "--trainer.max_epochs=4", f"--trainer.accumulate_grad_batches={accumulate}")
+    assert len(seen) == 2
+    assert "head.weight" in seen[0]
+
+
+def test_balanced_steps_are_what_training_goes_on_from(tmp_path):
+    with_it = fit(tmp_path / "a", overlay(tmp_path / "a", callbacks(at=[0.5], probes=2)))
+    without = fit(tmp_path / "b", overlay(tmp_path / "b", callbacks(at=[], probes=2)))
+    changed = differences(checkpoint(with_it)["state_dict"], checkpoint(without)["state_dict"])
+    assert any("quantizer" in name for name in changed)
+    assert all(torch.isfinite(value).all() for value in checkpoint(with_it)["state_dict"].values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"at": [0.0]}, r"at is \[0.0\]"), ({"at": [0.5, 1.0]}, "below 1"), ({"probes": 0}, "probes is 0")],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        StepBalance(**options)
