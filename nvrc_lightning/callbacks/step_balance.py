@@ -50,27 +50,13 @@ class StepBalance(Callback):
         if step == self._handled or not any(before < progress <= now for progress in self.at):
             return
         self._handled = step  # with accumulated gradients there are several batches a step
-        pl_module.compressed.balance(self._curvature(trainer, pl_module))
+        pl_module.compressed.balance(gauss_newton_diagonal(pl_module, self._places(trainer), step))
 
-    def _curvature(self, trainer: lightning.Trainer, codec: VideoCodec) -> dict[str, Tensor]:
-        """The mean over all ranks, each of which takes its share of the probes."""
-        ranks, rank = trainer.world_size, trainer.global_rank
-        generator = torch.Generator().manual_seed(trainer.global_step * ranks + rank)
+    def _places(self, trainer: lightning.Trainer) -> list[Tensor]:
+        """Patches of the probes, as many in each as in a batch, spread evenly over the video and its frames."""
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
-        size = datamodule.batch_size // ranks
-        probes = -(-self.probes // ranks)
-        count = probes * size
-        table = datamodule.patches.table
+        table, count = datamodule.patches.table, self.probes * datamodule.batch_size
+        generator = torch.Generator().manual_seed(trainer.global_step)
         spread = (torch.arange(count) + torch.rand(count, generator=generator)) * (len(table) / count)
         chosen = table[spread.long().clamp(max=len(table) - 1)]
-        curvature = gauss_newton_diagonal(codec, [chosen[probe::probes] for probe in range(probes)], generator)
-        if ranks == 1:
-            return curvature
-        return {name: _mean(value, trainer) for name, value in curvature.items()}
-
-
-def _mean(value: Tensor, trainer: lightning.Trainer) -> Tensor:
-    """The mean over all ranks, the same bits on each."""
-    mean = trainer.strategy.reduce(value, reduce_op="mean")
-    assert isinstance(mean, Tensor)
-    return mean
+        return [chosen[probe :: self.probes] for probe in range(self.probes)]
