@@ -8,7 +8,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from nvrc_lightning.callbacks.schedule import plan_of
 from nvrc_lightning.modules.curvature import gauss_newton_diagonal
 from nvrc_lightning.modules.video_codec import VideoCodec
 
@@ -16,38 +15,37 @@ __all__ = ["StepBalance"]
 
 
 class StepBalance(Callback):
-    """At a few points of training sets all steps so that rounding spends the distortion where it saves most bits.
+    """Early in training sets all steps so that rounding spends the distortion where it saves most bits.
 
-    The distortion's gradient by a step is little but noise: steps of small tensors end up octaves from where they
-    should be. Its curvature by the parameters tells their proportions within a few passes. The level of a group is
-    left as it was, and all steps go on learning from there. Nothing is kept between steps of training, so a resumed
-    run goes on exactly as an uninterrupted one.
+    For some hundred steps of training the distortion's gradient by a quantisation step is little but noise: those of
+    small tensors end up octaves from where they should be. Its curvature by the parameters tells their proportions
+    within a few passes. The level of a group is left as it was, and all steps go on learning from there. In a long
+    training they settle by themselves, better than curvature tells.
 
     Args:
-        at: progress of training, above 0 and below 1, at which steps are balanced.
+        after: steps of training after which the quantisation steps are balanced.
         probes: batches from which the curvature is estimated, spread evenly over the video.
 
     Raises:
-        ValueError: a progress is out of range, or there are no probes.
+        ValueError: a number of steps is below 1, or there are no probes.
     """
 
-    def __init__(self, at: Sequence[float] = (0.125, 0.25, 0.5, 0.75), probes: int = 8) -> None:
-        if not all(0 < progress < 1 for progress in at):
-            raise ValueError(f"at is {list(at)}; StepBalance needs progress above 0 and below 1")
+    def __init__(self, after: Sequence[int] = (64, 128, 256, 384), probes: int = 8) -> None:
+        if not all(step > 0 for step in after):
+            raise ValueError(f"after is {list(after)}; StepBalance needs numbers of steps above 0")
         if probes < 1:
             raise ValueError(f"probes is {probes}; StepBalance needs 1 or more")
-        self.at = tuple(at)
+        self.after = tuple(after)
         self.probes = probes
-        self._handled = -1
+        self._handled = 0
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any, **__: Any
     ) -> None:
         """Balance if it is time."""
         assert isinstance(pl_module, VideoCodec)
-        step, plan = trainer.global_step, plan_of(trainer)
-        before, now = plan.progress(max(step - 1, 0)), plan.progress(step)
-        if step == self._handled or not any(before < progress <= now for progress in self.at):
+        step = trainer.global_step
+        if step not in self.after or step == self._handled:
             return
         self._handled = step  # with accumulated gradients there are several batches a step
         pl_module.compressed.balance(gauss_newton_diagonal(pl_module, self._places(trainer), step))

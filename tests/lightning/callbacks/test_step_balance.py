@@ -35,15 +35,15 @@ def test_steps_are_balanced_at_the_given_points_however_many_batches_a_step_has(
         original(self, curvature)
 
     monkeypatch.setattr(CompressedModule, "balance", balance)
-    options = overlay(tmp_path, callbacks(at=[0.25, 0.75], probes=2))
+    options = overlay(tmp_path, callbacks(after=[2, 5], probes=2))
     fit(tmp_path, options, "--trainer.max_epochs=4", f"--trainer.accumulate_grad_batches={accumulate}")
     assert len(seen) == 2
     assert "head.weight" in seen[0]
 
 
 def test_balanced_steps_are_what_training_goes_on_from(tmp_path):
-    with_it = fit(tmp_path / "a", overlay(tmp_path / "a", callbacks(at=[0.5], probes=2)))
-    without = fit(tmp_path / "b", overlay(tmp_path / "b", callbacks(at=[], probes=2)))
+    with_it = fit(tmp_path / "a", overlay(tmp_path / "a", callbacks(after=[4], probes=2)))
+    without = fit(tmp_path / "b", overlay(tmp_path / "b", callbacks(after=[], probes=2)))
     changed = differences(checkpoint(with_it)["state_dict"], checkpoint(without)["state_dict"])
     assert any("quantizer" in name for name in changed)
     assert all(torch.isfinite(value).all() for value in checkpoint(with_it)["state_dict"].values())
@@ -51,7 +51,7 @@ def test_balanced_steps_are_what_training_goes_on_from(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"at": [0.0]}, r"at is \[0.0\]"), ({"at": [0.5, 1.0]}, "below 1"), ({"probes": 0}, "probes is 0")],
+    [({"after": [64, 0]}, r"after is \[64, 0\]"), ({"probes": 0}, "probes is 0")],
 )
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
