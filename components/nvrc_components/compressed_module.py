@@ -6,16 +6,15 @@ phi:   the quantisers' and entropy models' side tensors, coded first
 psi:   three integers for each tensor of phi
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from nvrc_components.balance import Rounded, balance_steps
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.coding.varint import ByteReader, ByteWriter
 from nvrc_components.errors import BitstreamError
@@ -128,24 +127,20 @@ class CompressedModule(nn.Module):
         for name, codec, tensor, _ in self._items({}):
             codec.load_state_dict(TensorCodec(group_of(name, self.groups), tensor).state_dict())
 
-    @torch.no_grad()
     def balance(self, curvature: Mapping[str, Tensor]) -> None:
-        """Share the distortion of rounding out evenly over the steps of each group, whose mean noise stays.
+        """Set the learned steps of each group in proportion to each other; see `balance_steps`.
 
         Args:
-            curvature: the distortion's second derivative by each parameter, none below 0, as `gauss_newton_diagonal`
-                gives it; tensors without any, or where it is not finite, are left alone.
+            curvature: the distortion's second derivative by each parameter, such as `gauss_newton_diagonal` gives.
         """
         for group in self.groups:
-            quantizers: list[tuple[Quantizer, Tensor]] = [
-                (codec.quantizer, _alive(curvature[name].float()))
-                for name, codec in zip(self.names, self.tensor_codecs(), strict=True)
-                if codec.group == group.name and 0 < curvature[name].float().mean() < math.inf
-            ]
-            sizes = [alive.numel() for _, alive in quantizers]
-            noises = [float((alive * quantizer.step().square()).mean().log2()) for quantizer, alive in quantizers]
-            for quantizer, alive in quantizers:
-                quantizer.balance(alive, float(np.average(noises, weights=sizes)))
+            balance_steps(
+                [
+                    Rounded(codec.quantizer, tensor, curvature[name])
+                    for name, codec, tensor, _ in self._items({})
+                    if codec.group == group.name and any(p.requires_grad for p in codec.quantizer.parameters())
+                ]
+            )
 
     @torch.no_grad()
     def compress(self) -> Streams:
@@ -253,11 +248,3 @@ def _places(module: nn.Module) -> dict[str, tuple[int, int]]:
         places[name] = start, parameter.numel() // max(rows, 1)
         start += parameter.numel()
     return places
-
-
-def _alive(curvature: Tensor) -> Tensor:
-    """Return it with a little everywhere, so that what has no effect now gets coarse steps, but may come to have one.
-
-    Shape: any, of the same.
-    """
-    return curvature + curvature.mean() / 64

@@ -1,17 +1,21 @@
 """Quantisation steps set by how much the pictures change with each parameter."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from nvrc_lightning.callbacks.schedule import plan_of
 from nvrc_lightning.modules.curvature import gauss_newton_diagonal
 from nvrc_lightning.modules.video_codec import VideoCodec
 
 __all__ = ["StepBalance"]
+
+
+_LATEST: Final = 0.75
 
 
 class StepBalance(Callback):
@@ -19,11 +23,12 @@ class StepBalance(Callback):
 
     For some hundred steps of training the distortion's gradient by a quantisation step is little but noise: those of
     small tensors end up octaves from where they should be. Its curvature by the parameters tells their proportions
-    within a few passes. The level of a group is left as it was, and all steps go on learning from there. In a long
-    training they settle by themselves, better than curvature tells.
+    within a few passes. What rounding costs a group in all is left as it was, and all steps go on learning from there.
+    In a long training they settle by themselves, better than curvature tells.
 
     Args:
-        after: steps of training after which the quantisation steps are balanced.
+        after: steps of training after which the quantisation steps are balanced; none for not at all. Those in the
+            last quarter of the training, which could not be learned from, are passed over.
         probes: batches from which the curvature is estimated, spread evenly over the video.
 
     Raises:
@@ -45,7 +50,7 @@ class StepBalance(Callback):
         """Balance if it is time."""
         assert isinstance(pl_module, VideoCodec)
         step = trainer.global_step
-        if step not in self.after or step == self._handled:
+        if step not in self.after or step == self._handled or plan_of(trainer).progress(step) > _LATEST:
             return
         self._handled = step  # with accumulated gradients there are several batches a step
         pl_module.compressed.balance(gauss_newton_diagonal(pl_module, self._places(trainer), step))

@@ -23,7 +23,7 @@ class _Unrounded(Surrogate):
 
 
 def gauss_newton_diagonal(codec: VideoCodec, probes: Sequence[Tensor], seed: int) -> dict[str, Tensor]:
-    """Return an estimate of the squared error's second derivative by every parameter.
+    """Return an estimate of half the squared error's second derivative by every parameter.
 
     The Gauss-Newton matrix is J^T J, J the pictures' Jacobian; with random signs v, (J^T v)^2 has its diagonal as
     expectation (Hutchinson, 1989). Of temporal grids few slices are seen by few probes: all have the mean over time.
@@ -42,12 +42,13 @@ def gauss_newton_diagonal(codec: VideoCodec, probes: Sequence[Tensor], seed: int
     surrogate, compressed.surrogate = compressed.surrogate, _Unrounded()
     try:
         for number, places in enumerate(probes):
-            total += _project(codec, places, ~(seed * len(probes) + number)).square_()
+            key = ~(seed * len(probes) + number)  # below 0, where no key of the quantisation noise is
+            total += _project(codec, places, key).square_()
     finally:
         compressed.surrogate = surrogate
     parts = (total / len(probes)).split_with_sizes([parameter.numel() for parameter in parameters.values()])
     diagonal = {name: part.view_as(parameters[name]) for name, part in zip(parameters, parts, strict=True)}
-    for name in compressed.module.windows(probes[0][:, 0]):  # type: ignore[operator]
+    for name in compressed.module.windows(probes[0][:, 0]):  # type: ignore[operator] # whose names are all temporal
         diagonal[name] = diagonal[name].mean(0, keepdim=True).expand_as(diagonal[name])
     return diagonal
 
@@ -59,8 +60,10 @@ def _project(codec: VideoCodec, places: Tensor, key: int) -> Tensor:
     Shape: (B, 3) -> (elements of all parameters,).
     """
     trainer, parameters = codec.trainer, list(codec.compressed.module.parameters())
+    assert codec.compressed.training, "rounding has no gradient"
     own = torch.arange(trainer.global_rank, len(places), trainer.world_size)
-    pictures = codec.patches(places[own].to(codec.device))
+    with trainer.precision_plugin.forward_context():  # as training steps have it, and no more memory
+        pictures = codec.patches(places[own].to(codec.device))
     elements = torch.arange(pictures[0].numel(), device=codec.device)
     index = own.to(codec.device)[:, None] * pictures[0].numel() + elements
     signs = torch.where(counter_uniform(index, key) < 0.5, -1.0, 1.0).view(pictures.shape)

@@ -155,21 +155,19 @@ class VideoCodec(lightning.LightningModule):
 
         Shape: (B, 3) of frame, top and left -> (B, 3, h, w) in [0, 1].
         """
-        height, width = self._patch()
         frames, tops, lefts = batch.unbind(1)
+        height, width = self._patch
         whole = (height, width) == (self.format.height, self.format.width)
         pictures: Tensor = self(frames, None if whole else Region(height, width, tops, lefts))
         return pictures
 
+    @property
     def _patch(self) -> tuple[int, int]:
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         return datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
 
     def _distortion(self, batch: Tensor) -> Tensor:
-        height, width = self._patch()
-        prediction = self.patches(batch)
-        whole = (height, width) == (self.format.height, self.format.width)
-        target = self.source[batch[:, 0]] if whole else crops(self.source, batch, height, width)
+        prediction, target = self.patches(batch), crops(self.source, batch, *self._patch)
         target = target.float() / self.format.peak  # whatever autocast gave the prediction: halves cannot hold codes
         self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
         distortion: Tensor = self.distortion(prediction, target)

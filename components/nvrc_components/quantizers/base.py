@@ -29,14 +29,12 @@ class Quantizer(TensorModule):
     def scale_steps(self, octaves: float) -> None:
         """Multiply all steps by 2^octaves, as nearly as the lattice allows on which they are stored."""
 
-    @abstractmethod
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
-        """Set steps so that curvature x step^2 is 2^log2_noise on average over the elements that share one.
+    def balance(self, curvature: Tensor, noise: float) -> None:
+        """Set steps so that curvature x step^2 is `noise` on average over the elements that share one.
 
-        Rounding then costs every bit as much distortion, which is where bits are spent best (reverse water-filling).
-        Steps that are not learned stay as they are.
+        Here they stay: where a context predicts elements, bits say little about steps.
 
-        Shape: `curvature` that of the tensor, above 0 everywhere; the distortion's second derivative, in any unit.
+        Shape: `curvature` that of the tensor, above 0 everywhere.
         """
 
 

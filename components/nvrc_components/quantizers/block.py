@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Self
 
@@ -49,12 +48,6 @@ class BlockQuantizer(Quantizer):
         """Add to the log2-steps."""
         self.shared.add(octaves)
 
-    @torch.no_grad()
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
-        """Set every block's step by its mean curvature."""
-        by_block = F.avg_pool3d(curvature.movedim(1, 0), self._extent(), ceil_mode=True).movedim(0, 1)
-        self.shared.assign((log2_noise - by_block.log2()) / 2)
-
     def configuration(self) -> Sequence[int]:
         """Return the block's size."""
         return self.block
@@ -70,13 +63,9 @@ class BlockQuantizer(Quantizer):
             raise ValueError(f"BlockQuantizer: {tuple(configuration)} is not a block for {tuple(tensor.shape)}")
         return cls(tensor, (configuration[0], configuration[1], configuration[2]))
 
-    def _extent(self) -> tuple[int, int, int]:
-        """Return the block's size, none larger than the grid: a forged block may be, and repeats cost memory."""
-        t, _, h, w = self.shape
-        return min(self.block[0], t), min(self.block[1], h), min(self.block[2], w)
-
     def _expand(self, by_block: Tensor, window: Window) -> Tensor:
-        bt, bh, bw = self._extent()
+        # A forged block may be far larger than the grid; more repeats than rows are never wanted.
+        bt, bh, bw = (min(b, n) for b, n in zip(self.block, (self.shape[0], *self.shape[2:]), strict=True))
         if isinstance(window, slice):
             start, stop, _ = window.indices(self.shape[0])
             rows = by_block[start // bt : -(-stop // bt)]

@@ -99,16 +99,16 @@ class DualAxisQuantizer(Quantizer):
         self.steps.add(octaves)
 
     @torch.no_grad()
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
+    def balance(self, curvature: Tensor, noise: float) -> None:
         """Set rows' and columns' steps in turn, each given the other, until all lines agree (Sinkhorn, 1964)."""
-        matrix = curvature.reshape(matrix_shape(curvature.shape))
+        matrix = curvature.reshape(matrix_shape(curvature.shape)) / noise
         rows, columns = matrix.new_zeros(matrix.shape[0]), matrix.new_zeros(matrix.shape[1])
         if not (self.steps.has_rows or self.steps.has_columns):
-            rows = rows + (log2_noise - matrix.mean().log2()) / 2
+            rows = rows - matrix.mean().log2() / 2
         for _ in range(_SINKHORN_ROUNDS):
             if self.steps.has_columns:
-                columns = (log2_noise - (matrix * torch.exp2(2 * rows)[:, None]).mean(0).log2()) / 2
+                columns = -(matrix * torch.exp2(2 * rows)[:, None]).mean(0).log2() / 2
             if self.steps.has_rows:
-                rows = (log2_noise - (matrix * torch.exp2(2 * columns)).mean(1).log2()) / 2
-        middle = columns.mean() if self.steps.has_rows else torch.zeros(())
-        self.steps.assign(rows + middle, columns - middle)
+                rows = -(matrix * torch.exp2(2 * columns)).mean(1).log2() / 2
+        level = columns.mean() if self.steps.has_rows else 0.0  # on the rows, which have a level that learns
+        self.steps.assign(rows + level, columns - level)

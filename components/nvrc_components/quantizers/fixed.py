@@ -19,6 +19,3 @@ class FixedQuantizer(TensorQuantizer):
         super().__init__(tensor)
         self.shared = SideTensor(constant(log2_step))
         self.shared.value.requires_grad_(False)
-
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
-        """Leave the step as it is."""

@@ -34,6 +34,3 @@ class SymmetricQuantizer(DualAxisQuantizer):
         start.value.data.copy_((peaks * (2 / (2**bits - 1))).log2().clamp_min(-start.limit) / start.pace)
         start.log2_step.data.fill_(-3.0)
         self.requires_grad_(False)
-
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
-        """Leave the steps as they are."""

@@ -35,6 +35,6 @@ class TensorQuantizer(Quantizer):
         self.shared.add(octaves)
 
     @torch.no_grad()
-    def balance(self, curvature: Tensor, log2_noise: float) -> None:
+    def balance(self, curvature: Tensor, noise: float) -> None:
         """Set the step by the mean curvature."""
-        self.shared.assign((log2_noise - curvature.mean().log2()) / 2)
+        self.shared.assign((noise / curvature.mean()).log2() / 2)

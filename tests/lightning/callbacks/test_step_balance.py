@@ -1,5 +1,7 @@
 """When steps are balanced, in whole runs."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import yaml
@@ -39,6 +41,14 @@ def test_steps_are_balanced_at_the_given_points_however_many_batches_a_step_has(
     fit(tmp_path, options, "--trainer.max_epochs=4", f"--trainer.accumulate_grad_batches={accumulate}")
     assert len(seen) == 2
     assert "head.weight" in seen[0]
+
+
+def test_probes_are_spread_over_the_whole_video():
+    table = torch.cartesian_prod(torch.arange(30), torch.tensor([0, 12]), torch.tensor([0]))
+    data = SimpleNamespace(batch_size=2, patches=SimpleNamespace(table=table))
+    places = StepBalance(probes=5)._places(SimpleNamespace(datamodule=data, global_step=64))
+    assert [tuple(each.shape) for each in places] == [(2, 3)] * 5
+    assert torch.cat(places)[:, 0].div(3, rounding_mode="floor").unique().numel() == 10
 
 
 def test_balanced_steps_are_what_training_goes_on_from(tmp_path):

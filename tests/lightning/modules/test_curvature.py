@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import Precision
 from torch.func import functional_call, jacrev
 
 from nvrc_components.entropy_models import GaussianPrior
@@ -22,7 +23,8 @@ def codec_for(patch=(0, 0)):
     groups = [Group("all", "*", TensorQuantizer, GaussianPrior)]
     codec = VideoCodec(NvrcLiteNetwork(size="xxs"), groups, RgbDistortion())
     datamodule = VideoDataModule(frames="0:2", size=(32, 24), patch=patch)
-    codec._trainer = SimpleNamespace(datamodule=datamodule, world_size=1, global_rank=0)
+    plugin = Precision()
+    codec._trainer = SimpleNamespace(datamodule=datamodule, world_size=1, global_rank=0, precision_plugin=plugin)
     torch.manual_seed(0)
     codec.configure_model()
     codec.compressed.surrogate = QuantNoise(0.5)
@@ -40,21 +42,21 @@ def exact(codec, name):
     return jacobian.flatten(0, 3).square().sum(0) / 2
 
 
-@pytest.mark.parametrize("name", ["head.weight", "head.bias", "stages.3.blocks.0.depthwise.weight"])
-def test_probes_average_to_the_diagonal_of_the_gauss_newton_matrix(name):
+def test_probes_average_to_the_diagonal_of_the_gauss_newton_matrix():
     codec = codec_for()
-    estimate = gauss_newton_diagonal(codec, WHOLE * 300, 0)[name]
-    truth = exact(codec, name)
-    assert estimate.shape == truth.shape
-    assert (estimate / truth).log2().abs().mean() < 0.15
-    assert estimate.mean().item() == pytest.approx(truth.mean().item(), rel=0.1)
+    diagonal = gauss_newton_diagonal(codec, WHOLE * 150, 0)
+    for name in ("head.weight", "head.bias"):
+        truth = exact(codec, name)
+        assert diagonal[name].shape == truth.shape
+        assert (diagonal[name] / truth).log2().abs().mean() < 0.2
+        assert diagonal[name].mean().item() == pytest.approx(truth.mean().item(), rel=0.15)
 
 
 def test_patches_see_their_part_of_the_frame():
     codec = codec_for((12, 16))
     places = torch.cartesian_prod(torch.arange(2), torch.tensor([0, 12]), torch.tensor([0, 16]))
-    parts = gauss_newton_diagonal(codec, [places] * 150, 0)["head.bias"]
-    torch.testing.assert_close(parts, 2 * exact(codec_for(), "head.bias"), rtol=0.3, atol=0)
+    parts = gauss_newton_diagonal(codec, [places] * 80, 0)["head.bias"]
+    torch.testing.assert_close(parts, 2 * exact(codec_for(), "head.bias"), rtol=0.4, atol=0)
 
 
 def test_nothing_of_the_module_changes_and_equal_seeds_agree():
@@ -68,13 +70,13 @@ def test_nothing_of_the_module_changes_and_equal_seeds_agree():
     assert all(parameter.grad is None for parameter in codec.parameters())
 
 
-def test_all_slices_of_a_temporal_grid_count_alike():
+def test_all_slices_of_a_temporal_grid_have_their_mean():
     codec = codec_for()
-    grids = {k: v for k, v in gauss_newton_diagonal(codec, WHOLE[:1], 0).items() if k.endswith("grid")}
-    assert any(len(value) > 1 for value in grids.values())
-    for value in grids.values():
-        assert value.mean() > 0
-        assert torch.equal(value, value[:1].expand_as(value))
+    seen = gauss_newton_diagonal(codec, WHOLE * 80, 0)["stem.levels.0.features.grid"]
+    truth = exact(codec, "stem.levels.0.features.grid")
+    assert len(seen) == len(truth) == 2
+    assert torch.equal(seen, seen[:1].expand_as(seen))
+    assert seen.mean().item() == pytest.approx(truth.mean().item(), rel=0.3)
 
 
 def test_the_surrogate_is_back_also_after_an_error():
