@@ -158,6 +158,16 @@ def test_overlays_change_nothing_else(overlay, expected, nvrc, capsys):
     assert {name: value for name, value in laid.items() if value != nvrc[name]} == expected
 
 
+def test_quantisation_steps_may_be_left_to_learning_alone(capsys):
+    plain, without = (
+        yaml.safe_load(printed(capsys, *overlays("nvrc", *names)))["trainer"]["callbacks"]
+        for names in ((), ("ablations/no_balance",))
+    )
+    assert plain[:6] == without[:6]
+    assert plain[6]["init_args"]["after"] == [64, 128, 256, 384]
+    assert without[6]["init_args"] == plain[6]["init_args"] | {"after": []}
+
+
 CHAINS = (
     *((path.stem,) for path in RECIPES),
     ("nvrc_lite", "sets/nvrc_lite/uvg", "sizes/s", "colours/yuv420"),
