@@ -24,8 +24,9 @@ def run(folder, devices, *further):
 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
-    one, _ = run(tmp_path / "one", 1)
-    two, done = run(tmp_path / "two", 2)
+    balance = ("--trainer.callbacks+=StepBalance", "--trainer.callbacks.after=[2]", "--trainer.callbacks.probes=2")
+    one, _ = run(tmp_path / "one", 1, *balance)
+    two, done = run(tmp_path / "two", 2, *balance)
     assert done.stdout.count("PSNR-RGB") == 1
     assert "Warning" not in done.stdout + done.stderr
     ours, theirs = checkpoint(two)["state_dict"], checkpoint(one)["state_dict"]

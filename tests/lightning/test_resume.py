@@ -61,6 +61,7 @@ CONTROLLED = (
     "--trainer.callbacks.fit_iterations=3",
     "--trainer.max_epochs=4",
 )
+BALANCED = ("--trainer.callbacks+=StepBalance", "--trainer.callbacks.after=[3,5]", "--trainer.callbacks.probes=2")
 LOGGED = ("--trainer.log_every_n_steps=1",)
 ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
 
@@ -73,6 +74,7 @@ ACCUMULATED = ("--trainer.accumulate_grad_batches=3", "--data.patch=[24,32]")
         (9, NVRC),  # after the first of two rate steps, in stage 1, of which five steps are left
         (5, CONTROLLED),  # lambda has moved
         (13, CONTROLLED),  # the last stage has begun with scaled steps
+        (2, BALANCED),  # steps are balanced as the first thing after
         (2, ACCUMULATED),  # three batches a step, and one left over in each epoch
     ],
 )
