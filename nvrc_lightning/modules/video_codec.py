@@ -155,19 +155,21 @@ class VideoCodec(lightning.LightningModule):
 
         Shape: (B, 3) of frame, top and left -> (B, 3, h, w) in [0, 1].
         """
-        frames, tops, lefts = batch.unbind(1)
-        height, width = self._patch
-        whole = (height, width) == (self.format.height, self.format.width)
-        pictures: Tensor = self(frames, None if whole else Region(height, width, tops, lefts))
+        region = self._region(batch)
+        pictures: Tensor = self(batch[:, 0], region)
         return pictures
 
-    @property
-    def _patch(self) -> tuple[int, int]:
+    def _region(self, batch: Tensor) -> Region | None:
+        """Where the patches lie, or None for whole frames."""
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        return datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
+        height, width = datamodule.patch[0] or self.format.height, datamodule.patch[1] or self.format.width
+        _, tops, lefts = batch.unbind(1)
+        whole = (height, width) == (self.format.height, self.format.width)
+        return None if whole else Region(height, width, tops, lefts)
 
     def _distortion(self, batch: Tensor) -> Tensor:
-        prediction, target = self.patches(batch), crops(self.source, batch, *self._patch)
+        prediction, region = self.patches(batch), self._region(batch)
+        target = self.source[batch[:, 0]] if region is None else crops(self.source, batch, region.height, region.width)
         target = target.float() / self.format.peak  # whatever autocast gave the prediction: halves cannot hold codes
         self.log("psnr", -10 * (prediction.detach() - target).square().mean().log10(), prog_bar=True)
         distortion: Tensor = self.distortion(prediction, target)
