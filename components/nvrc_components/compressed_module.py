@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nvrc_components.balance import Rounded, balance_steps
+from nvrc_components.coarsening import Coded, coarsen
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.coding.varint import ByteReader, ByteWriter
 from nvrc_components.errors import BitstreamError
-from nvrc_components.fitting import Coded, fit
+from nvrc_components.fitting import fit
 from nvrc_components.functional import counter_uniform
 from nvrc_components.groups import SIDE, Group, TensorCodec, check_groups, group_of
 from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
@@ -195,14 +196,24 @@ class CompressedModule(nn.Module):
     def fit_entropy_models(self, iterations: int = 100, rate: float = 0.03) -> None:
         """Improve the entropy models alone for the rounded parameters: fewer bits, the same reconstruction.
 
-        Adam over the entropy models' own parameters; steps and theta stay as they are. The best iterate is kept.
+        Adam over the entropy models' own parameters; steps and theta stay as they are. The best iterate is kept, and
+        stored as coarsely as pays, also after no iteration at all.
         """
-        with torch.no_grad():
-            items = [
-                Coded(codec.entropy_model, codec.rounded(name, tensor), codec.quantizer.log2_step())
-                for name, codec, tensor, _ in self._items({})
-            ]
+        items = self.coded()
         fit(items, iterations, rate)
+        coarsen(items)
+
+    @torch.no_grad()
+    def coded(self) -> list[Coded]:
+        """Return every tensor's rounded symbols, the entropy model that codes them, and their steps.
+
+        Raises:
+            InputError: a parameter is not finite or far too large for its quantisation step.
+        """
+        return [
+            Coded(codec.entropy_model, codec.rounded(name, tensor), codec.quantizer.log2_step())
+            for name, codec, tensor, _ in self._items({})
+        ]
 
     def _items(self, rows: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, TensorCodec, Tensor, Window]]:
         parameters = dict(self.module.named_parameters())

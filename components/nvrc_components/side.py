@@ -59,8 +59,20 @@ class SideTensor(nn.Module):
         shared: Tensor | None = self.__dict__.get("shared")
         if shared is not None:
             return shared
-        symbols, step = _quantize(self.value * self.pace + self.common, self.log2_step, self.limit)
+        symbols, step = _quantize(self.unrounded(), self.log2_step, self.limit)
         return symbols * step
+
+    def unrounded(self) -> Tensor:
+        """Return the values in their own units, before they are rounded and limited."""
+        return self.value * self.pace + self.common
+
+    def bits(self) -> Tensor:
+        """Return the bits of the values and of their psi.
+
+        Shape: scalar.
+        """
+        with quantized_together([self]) as bits:
+            return bits
 
     @torch.no_grad()
     def add(self, amount: float) -> None:
@@ -121,9 +133,7 @@ class SideTensor(nn.Module):
                 "a quantiser's or entropy model's parameter is not finite: "
                 "training has diverged, lower its learning rate or go back to an earlier checkpoint"
             )
-        symbols, _ = _quantize(
-            self.value.detach() * self.pace + self.common.detach(), self.log2_step.detach(), self.limit
-        )
+        symbols, _ = _quantize(self.unrounded().detach(), self.log2_step.detach(), self.limit)
         integers = symbols.flatten().cpu().numpy().astype(np.int64)
         if integers.size == 1:
             psi.svarint(int(integers[0]))

@@ -11,6 +11,8 @@ import lightning
 import torch
 
 from nvrc_components.bitstream.video_file import load, save
+from nvrc_components.coarsening import coarsen
+from nvrc_components.fitting import fit
 from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport, reconstruction
 from nvrc_lightning.callbacks.lookup import callbacks_of
@@ -31,11 +33,13 @@ class Finish:
         iteration: seconds of a step of the entropy models.
         coding: seconds of making a file.
         checking: seconds of decoding a file, comparing and scoring its frames.
+        coarsening: seconds in which the side information of fitted entropy models is made coarser.
     """
 
     iteration: float = 0.0
     coding: float = 0.0
     checking: float = 0.0
+    coarsening: float = 0.0
 
     def seconds(self, trainer: lightning.Trainer) -> float:
         """Return the time they will take, with all candidates that a `RateControl` is still going to try."""
@@ -44,19 +48,22 @@ class Finish:
         for export in callbacks_of(trainer, BitstreamExport):
             candidates = controls[0].candidates_left(export.fit_iterations) if controls else []
             fits = candidates or [export.fit_iterations]
-            whole += sum(fits) * self.iteration + (len(candidates) + 1) * self.coding + self.checking
+            whole += sum(fits) * self.iteration + len(fits) * self.coarsening
+            whole += (len(candidates) + 1) * self.coding + self.checking
         return whole
 
 
 def rehearse(trainer: lightning.Trainer, codec: VideoCodec) -> Finish:
     """Do a little of each part with the parameters as they are; training goes on as if nothing had been done."""
     trial = copy.deepcopy(codec.compressed).eval()
-    iteration = _seconds(lambda: trial.fit_entropy_models(_ITERATIONS)) / (_ITERATIONS + 1)
+    items = trial.coded()
+    iteration = _seconds(lambda: fit(items, _ITERATIONS)) / (_ITERATIONS + 1)
+    coarsening = _seconds(lambda: coarsen(items))
     with tempfile.TemporaryDirectory(prefix="nvrc-") as folder:
         path = Path(folder) / "rehearsal.nvrc"
         coding = _seconds(lambda: save(trial, codec.format, path, codec.colour))
         decoding = _verification(trainer, codec, path)
-    return Finish(iteration, coding, decoding)
+    return Finish(iteration, coding, decoding, coarsening)
 
 
 def _verification(trainer: lightning.Trainer, codec: VideoCodec, path: Path) -> float:

@@ -64,7 +64,8 @@ class TimeBudget(Planner):
         """Return how many steps of the entropy models there is time for, from a tenth to three times the usual."""
         if not self._finish.iteration:
             return usual
-        left = self.seconds - self.elapsed - self._finish.coding - self._finish.checking
+        after = self._finish.coarsening + self._finish.coding + self._finish.checking
+        left = self.seconds - self.elapsed - after
         return round(min(max(left / self._finish.iteration, _LEAST_FIT * usual), _MOST_FIT * usual))
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -127,6 +127,9 @@ FIRST = {
 RECIPES = {
     "gaussian": Recipe(RGB, SMALL, (Group("all", "*", *PLAIN),)),
     "dual_axis": Recipe(YUV, WIDE, (Group("all", "*", *DUAL),), CodedColour.YUV444),
+    "short_lines": Recipe(
+        RGB, WIDE, (Group("all", "*", partial(DualAxisQuantizer, shortest=12), partial(DualAxisGaussian, shortest=9)),)
+    ),
     "octree_4": Recipe(
         YUV,
         SMALL,

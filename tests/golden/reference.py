@@ -14,9 +14,10 @@ __all__ = ["Tables", "decode"]
 
 
 class Gaussian:
-    def __init__(self, side, kind, shape):
+    def __init__(self, side, kind, configuration, shape):
         self.tables, self.shape = side.tables, shape
-        self.log2_scale, self.mean = (side.read() if kind == 1 else sum(side.dual_axis(shape)) for _ in range(2))
+        parts = ([side.read()] if kind == 1 else side.dual_axis(shape, configuration) for _ in range(2))
+        self.log2_scale, self.mean = map(sum, parts)
 
     def distribution(self, log2_step):
         ratio = np.broadcast_to(self.log2_scale - log2_step, self.shape).flatten()
@@ -31,7 +32,7 @@ class Gaussian:
 class ZeroInflated:
     def __init__(self, side, shape):
         self.shape = shape
-        self.zero, self.value = Gaussian(side, 1, shape), Gaussian(side, 2, shape)
+        self.zero, self.value = Gaussian(side, 1, (), shape), Gaussian(side, 2, (), shape)
 
     def symbols(self, stream, log2_step):
         flags = self.zero.symbols(stream, 0).flatten()
@@ -145,7 +146,7 @@ def entropy_model(side, kind, configuration, shape):
     if kind == 5:
         return ZeroInflated(side, shape)
     grids = {3: Octree, 4: MaskedConv3d}
-    return grids[kind](side, configuration, shape) if kind in grids else Gaussian(side, kind, shape)
+    return grids[kind](side, configuration, shape) if kind in grids else Gaussian(side, kind, configuration, shape)
 
 
 def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -156,8 +157,8 @@ def decode(tables, side_section, sections, parameters) -> Iterator[tuple[np.ndar
     """
     side, plans = Side(tables, side_section), []
     streams = {name: Stream(tables, payload) for name, payload in sections.items()}
-    for shape, group, quantizer, block, model, configuration in parameters:
-        log2_step, step = side.quantizer(quantizer, block, shape)
+    for shape, group, quantizer, steps, model, configuration in parameters:
+        log2_step, step = side.quantizer(quantizer, steps, shape)
         coder = entropy_model(side, model, configuration, shape)
         plans.append((group, coder, log2_step, np.asarray(step, dtype="<f4")))
     for group, coder, log2_step, step in plans:

@@ -118,19 +118,23 @@ class Side:
         values[:] = [max(-most, min(most, symbol)) * step for symbol in symbols]
         return values.reshape(shape)
 
-    def dual_axis(self, shape: Sequence[int]) -> list[np.ndarray]:
+    def dual_axis(self, shape: Sequence[int], configuration: Sequence[int] = ()) -> list[np.ndarray]:
+        shortest = configuration[0] if configuration else 128
         rows = shape[0] if shape else 1
         columns = prod(shape) // rows
         parts = []
-        if columns >= 128:
+        if columns >= shortest:
             parts.append(self.read(rows).reshape(-1, *[1] * (len(shape) - 1)))
-        if rows >= 128:
+        if rows >= shortest:
             parts.append(self.read(columns).reshape(1, *shape[1:]))
         return parts or [self.read()]
 
-    def quantizer(self, kind, block, shape):
+    def quantizer(self, kind, configuration, shape):
         """Return log2 of the steps, and the steps."""
-        parts = self.dual_axis(shape) if kind == 2 else [self.blocks(block, shape) if kind == 3 else self.read()]
+        if kind == 2:
+            parts = self.dual_axis(shape, configuration)
+        else:
+            parts = [self.blocks(configuration, shape) if kind == 3 else self.read()]
         return sum(parts), prod(np.vectorize(self.tables.power, otypes=[object])(part) for part in parts)
 
     def blocks(self, block, shape):

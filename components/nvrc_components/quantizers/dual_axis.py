@@ -1,19 +1,20 @@
 """Steps that are a product of a row's and a column's (NVRC eq. 5)."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from nvrc_components.functional.exact import exact_exp2
 from nvrc_components.quantizers.base import STEP_PACE, Quantizer, constant, initial_log2_step
 from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
 
-AXIS_MINIMUM: Final = 128
-"""A row or column gets a parameter of its own only if it holds this many elements (papers: NVRC section 3.2)."""
-
-
+SHORTEST: Final = 128
+"""A row or column gets a parameter of its own only if it holds this many elements (NVRC section 3.2)."""
+_SHORTEST_RANGE: Final = (8, 1 << 16)  # shorter lines would let a forged file ask for more of phi than of theta
 _SINKHORN_ROUNDS: Final = 20
 
 
@@ -21,14 +22,19 @@ class DualAxis(nn.Module):
     """A learned value per row and per column that add up; only the axes whose lines are long enough have one.
 
     Shape: the tensor is seen as rows (dim 0) x columns (all other dims). `pace` is that of `SideTensor`.
+
+    Raises:
+        ValueError: `shortest` is out of range.
     """
 
-    def __init__(self, shape: torch.Size, start: float, *, pace: float = 1.0) -> None:
+    def __init__(self, shape: torch.Size, start: float, *, shortest: int = SHORTEST, pace: float = 1.0) -> None:
         super().__init__()
+        if not _SHORTEST_RANGE[0] <= shortest <= _SHORTEST_RANGE[1]:
+            raise ValueError(f"shortest is {shortest}, not from {_SHORTEST_RANGE[0]} to {_SHORTEST_RANGE[1]}")
         rows, columns = matrix_shape(shape)
         self.trailing = shape[1:]
-        self.has_rows = columns >= AXIS_MINIMUM
-        self.has_columns = rows >= AXIS_MINIMUM
+        self.has_rows = columns >= shortest
+        self.has_columns = rows >= shortest
         if self.has_rows:
             self.rows = SideTensor(constant(start, rows), pace=pace, common=True)
         if self.has_columns:
@@ -75,14 +81,48 @@ def matrix_shape(shape: torch.Size) -> tuple[int, int]:
     return rows, shape.numel() // max(rows, 1)
 
 
+def configuration_of(shortest: int) -> Sequence[int]:
+    """Return the integers that say in a file how short a line may be; none for the paper's rule."""
+    return () if shortest == SHORTEST else (shortest,)
+
+
+def shortest_of(name: str, configuration: Sequence[int]) -> int:
+    """Return what `configuration_of` wrote; `name` is for the message.
+
+    Raises:
+        ValueError: more than one integer.
+    """
+    if len(configuration) > 1:
+        raise ValueError(f"{name} takes one integer at most, got {tuple(configuration)}")
+    return configuration[0] if configuration else SHORTEST
+
+
 class DualAxisQuantizer(Quantizer):
-    """step = step_row * step_column (NVRC eq. 5); one axis, or one step, where lines are shorter than 128."""
+    """step = step_row * step_column (NVRC eq. 5); one axis, or one step, where lines hold less than `shortest`.
+
+    Raises:
+        ValueError: `shortest` is out of range.
+    """
 
     kind: ClassVar[int] = 2
 
-    def __init__(self, tensor: Tensor, bits: float = 5.0) -> None:
+    def __init__(self, tensor: Tensor, bits: float = 5.0, shortest: int = SHORTEST) -> None:
         super().__init__(tensor)
-        self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits), pace=STEP_PACE)
+        self.shortest = shortest
+        self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits), shortest=shortest, pace=STEP_PACE)
+
+    def configuration(self) -> Sequence[int]:
+        """Return how short a line may be."""
+        return configuration_of(self.shortest)
+
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return the quantiser whose lines may be that short.
+
+        Raises:
+            ValueError: more than one integer, or out of range.
+        """
+        return cls(tensor, shortest=shortest_of(cls.__name__, configuration))
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:
         """Return row + column log2-steps of `tensor[window]`, broadcastable to it."""

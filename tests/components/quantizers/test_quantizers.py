@@ -26,6 +26,7 @@ def grid(*shape):
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
+BOTH = {"rows", "columns"}
 CASES = [
     (TensorQuantizer, (5, 3, 7, 9)),
     (TensorQuantizer, ()),
@@ -90,7 +91,7 @@ def test_the_configuration_rebuilds_the_quantizer(cls, shape):
 @pytest.mark.parametrize("cls", [TensorQuantizer, DualAxisQuantizer, BlockQuantizer])
 def test_a_configuration_that_is_none_is_refused(cls):
     for configuration in ((7,), (0, 8, 8), (16, 8, 1 << 17)):
-        with pytest.raises(ValueError, match=cls.__name__):
+        with pytest.raises(ValueError, match=f"{cls.__name__}|shortest is 7"):
             cls.from_configuration(grid(4, 2, 4, 4), configuration)
 
 
@@ -122,7 +123,7 @@ def test_a_dual_axis_step_is_a_row_step_times_a_column_step():
 @pytest.mark.parametrize(
     ("shape", "names"),
     [
-        ((128, 128), {"rows", "columns"}),
+        ((128, 128), BOTH),
         ((127, 128), {"rows"}),
         ((128, 127), {"columns"}),
         ((127, 127), {"whole"}),
@@ -134,6 +135,24 @@ def test_a_dual_axis_step_is_a_row_step_times_a_column_step():
 def test_a_line_of_fewer_than_128_elements_has_no_parameter_of_its_own(shape, names):
     quantizer = DualAxisQuantizer(grid(*shape))
     assert {name for name, _ in quantizer.steps.named_children()} == names
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"), [((32, 31), {"columns"}), ((31, 32), {"rows"}), ((31, 31), {"whole"}), ((32, 2, 16), BOTH)]
+)
+def test_shorter_lines_may_have_one_too_and_a_file_says_so(shape, names):
+    quantizer = randomised(DualAxisQuantizer(grid(*shape), shortest=32))
+    assert {name for name, _ in quantizer.steps.named_children()} == names
+    assert (DualAxisQuantizer(grid(*shape)).configuration(), quantizer.configuration()) == ((), (32,))
+    rebuilt = DualAxisQuantizer.from_configuration(torch.zeros(shape), (32,))
+    rebuilt.load_state_dict(quantizer.state_dict())
+    assert torch.equal(rebuilt.step(), quantizer.step())
+
+
+@pytest.mark.parametrize("shortest", [0, 7, -1, (1 << 16) + 1])
+def test_a_shortest_line_out_of_range_is_refused(shortest):
+    with pytest.raises(ValueError, match=f"shortest is {shortest}, not from 8 to 65536"):
+        DualAxisQuantizer.from_configuration(grid(40, 40), (shortest,))
 
 
 @pytest.mark.parametrize("bits", [6, 7, 8])
