@@ -47,8 +47,8 @@ def test_bits_for_each_pixel_are_of_the_file(tmp_path, free_size):
 
 
 def test_nothing_over_the_target_is_left(tmp_path):
-    with pytest.raises(InputError, match=r"cannot be made as small as 420 bytes: .*--size"):
-        encode("bunny", tmp_path / "a.nvrc", frames="0:4", target_size="420B", options=(*TINY[2:], MORE[1]))
+    with pytest.raises(InputError, match=r"cannot be made as small as 470 bytes: .*--size"):
+        encode("bunny", tmp_path / "a.nvrc", frames="0:4", target_size="470B", options=(*TINY[2:], MORE[1]))
     assert files_in(tmp_path) == []
 
 
@@ -56,13 +56,13 @@ def test_a_file_over_the_target_that_stays_is_named_an_interim_one(tmp_path, cap
     config = yaml.safe_load(Path(TINY[-1]).read_text())
     config["trainer"]["callbacks"][2]["init_args"]["every_n_epochs"] = 1
     config["trainer"]["callbacks"].append(
-        {"class_path": "RateControl", "init_args": {"size": "420B", "fit_iterations": 3}}
+        {"class_path": "RateControl", "init_args": {"size": "470B", "fit_iterations": 3}}
     )
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config=nvrc_lite", f"--config={tmp_path / 'overlay.yaml'}", *runs_in(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "cannot be made as small as 420 bytes" in error
+    assert "cannot be made as small as 470 bytes" in error
     assert "checkpoints" in files_in(latest(tmp_path))
     assert [path.name for path in tmp_path.rglob("*.nvrc")] == ["video.interim.nvrc"]
 
