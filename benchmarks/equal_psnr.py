@@ -2,8 +2,8 @@
 
 python benchmarks/equal_psnr.py nvrc_ablations.csv --reference nvrc
 
-Tables are those of rate_distortion.py. Between the reference's points the logarithm of bytes is linear in PSNR-RGB, and
-beyond its ends along the last two; a point with the reference's own lambda on the same clip stands beside its own.
+Tables are those of rate_distortion.py. Between the reference's points the logarithm of bytes is linear in PSNR-RGB; a
+point beyond its ends, marked by a star, is compared along the nearest two.
 """
 
 import argparse
@@ -46,13 +46,24 @@ def log_bytes(curve: Sequence[Point], psnr: float) -> float:
     """
     points = sorted(curve, key=lambda point: point.size)
     if len(points) < 2 or any(a.psnr >= b.psnr for a, b in pairwise(points)):
-        raise ValueError(
-            f"the curve of {points[0].recipe} on {points[0].clip} does not rise; it needs two points or more"
-        )
+        raise ValueError(f"a reference needs two points or more, and PSNR that rises with bytes; there is {points}")
     above = next((i for i, point in enumerate(points) if point.psnr >= psnr), len(points))
     low, high = points[min(max(above, 1), len(points) - 1) - 1 :][:2]
     share = (psnr - low.psnr) / (high.psnr - low.psnr)
     return (1 - share) * math.log(low.size) + share * math.log(high.size)
+
+
+def summary(recipe: str, clips: dict[str, list[float]]) -> str:
+    """Return a recipe's mean, its standard error as if points were independent, and the means of its clips."""
+    whole = [excess for excesses in clips.values() for excess in excesses]
+    error = statistics.stdev(whole) / math.sqrt(len(whole)) if len(whole) > 1 else math.nan
+    parts = ", ".join(f"{clip} {percent(statistics.mean(each))}" for clip, each in clips.items())
+    return f"{recipe}: {percent(statistics.mean(whole))} (+- {100 * error:.1f} %, {len(whole)} points); {parts}"
+
+
+def percent(excess: float) -> str:
+    """Return a difference of logarithms as text."""
+    return f"{100 * math.expm1(excess):+.1f} %"
 
 
 def main() -> None:
@@ -70,14 +81,11 @@ def main() -> None:
             curve = [other for other in points if (other.clip, other.recipe) == (point.clip, options.reference)]
             excess = math.log(point.size) - log_bytes(curve, point.psnr)
             costs[point.recipe][point.clip].append(excess)
-            cost = f"{100 * math.expm1(excess):+.1f} %"
+            beyond = not min(other.psnr for other in curve) <= point.psnr <= max(other.psnr for other in curve)
+            cost = percent(excess) + "*" * beyond
         print(f"| {point.clip} | {point.recipe} | {point.lmbda:g} | {point.size:,} | {point.psnr:.2f} | {cost} |")
     for recipe, clips in costs.items():
-        whole = [excess for excesses in clips.values() for excess in excesses]
-        error = statistics.stdev(whole) / math.sqrt(len(whole)) if len(whole) > 1 else math.nan
-        parts = ", ".join(f"{clip} {100 * math.expm1(statistics.mean(each)):+.1f} %" for clip, each in clips.items())
-        mean = 100 * math.expm1(statistics.mean(whole))
-        print(f"{recipe}: {mean:+.1f} % (standard error {100 * error:.1f} %, {len(whole)} points); {parts}")
+        print(summary(recipe, clips))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nvrc_components import load
-from nvrc_components.coarsening import Coded, coarsen
+from nvrc_components.coarsening import coarsen
 from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.entropy_models import (
     DualAxisGaussian,
@@ -26,7 +26,7 @@ from nvrc_components.entropy_models import (
     MaskedConv3dContext,
     OctreeContext,
 )
-from nvrc_components.fitting import fit
+from nvrc_components.fitting import Coded, fit
 from nvrc_components.side import sides_of
 
 Make = Callable[[Tensor], EntropyModel]
@@ -38,7 +38,7 @@ MODELS: Final[Mapping[str, Mapping[str, Make]]] = {
     },
     "weights": {
         "one Gaussian a tensor": GaussianPrior,
-        "rows and columns from 128 elements on": DualAxisGaussian,
+        "rows and columns from 128 elements on": partial(DualAxisGaussian, shortest=128),
         "rows and columns from 32 elements on": partial(DualAxisGaussian, shortest=32),
     },
 }
@@ -54,7 +54,7 @@ def byte_count(items: Sequence[Coded]) -> float:
 def recoded(items: Sequence[Coded], make: Make, iterations: int) -> float:
     """Return the bytes under models of another kind, fitted from their start."""
     fresh = [item._replace(model=make(item.symbols * item.log2_step.exp2())) for item in items]
-    fit(fresh, iterations, rate=0.05)
+    fit(fresh, iterations, rate=0.05)  # they start far from where they end
     coarsen(fresh)
     return byte_count(fresh)
 
@@ -75,7 +75,7 @@ def rows(path: Path, iterations: int) -> Iterator[tuple[str, str, float]]:
     groups = [codec.group for codec in compressed.tensor_codecs()]
     for group, models in MODELS.items():
         items = [item for item, own in zip(compressed.coded(), groups, strict=True) if own == group]
-        for name, make in models.items():
+        for name, make in models.items() if items else ():
             yield group, name, recoded(items, make, iterations)
     for name, plain in {"coded": False, "plain (V4)": True}.items():
         yield "side information", name, side_bytes(compressed, plain)

@@ -102,7 +102,8 @@ class _Search:
         self._scale(octaves)
         with torch.enable_grad():
             self.compressed.fit_entropy_models(self.iterations)
-        self.last = Scaling(octaves, self.file_size(), self.last.attempts + 1)
+        size, state = self._coarsened()
+        self.last = Scaling(octaves, size, self.last.attempts + 1)
         self.smallest = min(self.smallest or self.last.size, self.last.size)
         if self.last.size > self.limit:
             self.fine = octaves
@@ -110,7 +111,7 @@ class _Search:
         self.coarse = octaves
         if self.best is None or self.last.size > self.best.size:
             self.best = self.last
-            self._kept = {name: value.clone() for name, value in self.compressed.codecs.state_dict().items()}
+            self._kept = state
 
     def is_over(self) -> bool:
         """Whether the best candidate will do, or nothing is left to try."""
@@ -140,6 +141,17 @@ class _Search:
             )
         self.compressed.codecs.load_state_dict(self._kept)
         return replace(self.best, attempts=self.last.attempts)
+
+    def _coarsened(self) -> tuple[int, dict[str, Tensor]]:
+        """Return the size of a candidate as it is coded, and that state; its entropy models stay fine, for the next."""
+        fine = self._state()
+        self.compressed.coarsen_entropy_models()
+        size, coarse = self.file_size(), self._state()
+        self.compressed.codecs.load_state_dict(fine)
+        return size, coarse
+
+    def _state(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.compressed.codecs.state_dict().items()}
 
     def _scale(self, octaves: float) -> None:
         for value, start in self._start:

@@ -6,18 +6,14 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from nvrc_components.entropy_models import EntropyModel
+from nvrc_components.fitting import Coded
 from nvrc_components.side import SideTensor, sides_of
 
-_LOG2_STEPS: Final = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0)
+__all__ = ["coarsen"]
 
-
-class Coded(NamedTuple):
-    """A tensor's symbols, its entropy model and its log2-steps."""
-
-    model: EntropyModel
-    symbols: Tensor
-    log2_step: Tensor
+_LOG2_STEPS: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0)
+_MEAN_STEP: Final = -3.0
+"""A scale's own lattice: where all values are one, finer steps would only cost bits of that one."""
 
 
 class _Form(NamedTuple):
@@ -33,7 +29,8 @@ def coarsen(items: Sequence[Coded]) -> None:
 
     A line of n elements loses about n s^2 / 17 bits to a log2-scale that is a step of s octaves coarse, so that a
     quarter of an octave is fine enough for hundreds of them. Training, whose gradients are noisy, does not get there:
-    after 512 steps side tensors are up to 16 times finer. One after the other, what was never better stays.
+    after 512 steps side tensors are up to 16 times finer. Tensors are taken one after another; where nothing is
+    better, one stays as it is.
     """
     for item in items:
         for side in sides_of([item.model]):
@@ -43,16 +40,17 @@ def coarsen(items: Sequence[Coded]) -> None:
 
 def _forms(side: SideTensor) -> Iterator[_Form]:
     """Yield what a side tensor could be, as it is first: of equals the first is taken."""
-    values, finest = side.unrounded().clone(), float(side.log2_step)
+    values, finest = side.unrounded(), float(side.log2_step)
     coarser = [log2_step for log2_step in _LOG2_STEPS if log2_step > finest]
     for log2_step in (finest, *coarser):
         yield _Form(values, log2_step)
-    yield _Form(values.mean().expand_as(values), max(finest, _LOG2_STEPS[0]))
+    yield _Form(values.mean().expand_as(values), max(finest, _MEAN_STEP))
 
 
 def _bits(item: Coded, side: SideTensor, form: _Form) -> float:
     _take(side, form)
-    return float(item.model.bits(item.symbols, item.log2_step) + side.bits())
+    symbols = item.model.symbol_bits(item.symbols, item.log2_step).sum(dtype=torch.float64)
+    return float(symbols) + float(side.bits())
 
 
 def _take(side: SideTensor, form: _Form) -> None:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nvrc_components.balance import Rounded, balance_steps
-from nvrc_components.coarsening import Coded, coarsen
+from nvrc_components.coarsening import coarsen
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.coding.varint import ByteReader, ByteWriter
 from nvrc_components.errors import BitstreamError
-from nvrc_components.fitting import fit
+from nvrc_components.fitting import Coded, fit
 from nvrc_components.functional import counter_uniform
 from nvrc_components.groups import SIDE, Group, TensorCodec, check_groups, group_of
 from nvrc_components.quantizers import WHOLE, Quantizer, StraightThrough, Surrogate, Window
@@ -196,12 +196,16 @@ class CompressedModule(nn.Module):
     def fit_entropy_models(self, iterations: int = 100, rate: float = 0.03) -> None:
         """Improve the entropy models alone for the rounded parameters: fewer bits, the same reconstruction.
 
-        Adam over the entropy models' own parameters; steps and theta stay as they are. The best iterate is kept, and
-        stored as coarsely as pays, also after no iteration at all.
+        Adam over the entropy models' own parameters; steps and theta stay as they are. The best iterate is kept.
         """
-        items = self.coded()
-        fit(items, iterations, rate)
-        coarsen(items)
+        fit(self.coded(), iterations, rate)
+
+    def coarsen_entropy_models(self) -> None:
+        """Store the entropy models' side information as coarsely as pays: fewer bits, the same reconstruction.
+
+        The last thing before a file is written, for what is coarse or all alike hardly learns any more.
+        """
+        coarsen(self.coded())
 
     @torch.no_grad()
     def coded(self) -> list[Coded]:

@@ -1,14 +1,23 @@
 """Entropy models brought to the least bits for parameters that no longer change."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
+from torch import Tensor
 
-from nvrc_components.coarsening import Coded
+from nvrc_components.entropy_models import EntropyModel
 from nvrc_components.side import quantized_together, sides_of
 
 _PSI_PACE: Final = 3.0
+
+
+class Coded(NamedTuple):
+    """A tensor's symbols, its entropy model and its log2-steps."""
+
+    model: EntropyModel
+    symbols: Tensor
+    log2_step: Tensor
 
 
 def fit(items: Sequence[Coded], iterations: int, rate: float = 0.03) -> None:

@@ -135,6 +135,7 @@ class RateControl(Callback):
         codecs, limit = codec.compressed.codecs, self.limit(codec.format)
         kept = {name: value.clone() for name, value in codecs.state_dict().items()}
         codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
+        codec.compressed.coarsen_entropy_models()
         size = file_bytes(codec.compressed, codec.format, codec.colour)
         if size > limit:  # fewer bits by the estimate may be a byte more in the file
             codecs.load_state_dict(kept)
@@ -203,6 +204,7 @@ def fit_for_export(trainer: lightning.Trainer, codec: VideoCodec, iterations: in
         control.settle(trainer, codec, iterations)
         return
     codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
+    codec.compressed.coarsen_entropy_models()
 
 
 def _last_stage(trainer: lightning.Trainer, step: int, plan: Plan) -> tuple[bool, bool]:

@@ -11,7 +11,6 @@ import lightning
 import torch
 
 from nvrc_components.bitstream.video_file import load, save
-from nvrc_components.coarsening import coarsen
 from nvrc_components.fitting import fit
 from nvrc_lightning import stopwatch
 from nvrc_lightning.callbacks.export import BitstreamExport, reconstruction
@@ -58,7 +57,7 @@ def rehearse(trainer: lightning.Trainer, codec: VideoCodec) -> Finish:
     trial = copy.deepcopy(codec.compressed).eval()
     items = trial.coded()
     iteration = _seconds(lambda: fit(items, _ITERATIONS)) / (_ITERATIONS + 1)
-    coarsening = _seconds(lambda: coarsen(items))
+    coarsening = _seconds(trial.coarsen_entropy_models)
     with tempfile.TemporaryDirectory(prefix="nvrc-") as folder:
         path = Path(folder) / "rehearsal.nvrc"
         coding = _seconds(lambda: save(trial, codec.format, path, codec.colour))

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from nvrc_components.coarsening import Coded, coarsen
+from nvrc_components.coarsening import coarsen
+from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, MaskedConv3dContext, OctreeContext
+from nvrc_components.fitting import Coded
 from nvrc_components.side import sides_of
 from tests.components.helpers import Picture, size, wrapped
 
@@ -55,23 +57,40 @@ def test_bits_are_never_added_and_side_information_becomes_cheaper(cls, shape, s
 
 
 def test_rows_that_are_alike_take_one_value():
-    symbols = rows_of([2.0] * 100)
-    model = jittered(DualAxisGaussian(symbols), 0.03)
-    model.log2_scale.rows.add(2.0 - float(model.log2_scale.rows().detach().mean()))
+    symbols = rows_of([2.4] * 100)  # far from all that a step coarse enough for one value would give
+    model = jittered(DualAxisGaussian(symbols), 0.2)
+    model.log2_scale.rows.add(2.4 - float(model.log2_scale.rows().detach().mean()))
     coarsen([Coded(model, symbols, ZERO)])
     assert len(model.log2_scale.rows().unique()) == len(model.mean.rows().unique()) == 1
-    assert float(model.log2_scale.rows()[0]) == pytest.approx(2.0, abs=0.1)
+    assert float(model.log2_scale.rows()[0].detach()) == pytest.approx(2.4, abs=0.1)
 
 
 def test_rows_that_differ_stay_apart():
-    octaves = [float(row % 4) for row in range(100)]
+    octaves = [row % 4 + 0.3 for row in range(100)]
     symbols = rows_of(octaves)
     model = DualAxisGaussian(symbols)
-    model.log2_scale.rows.assign(torch.tensor(octaves) + 0.05 * torch.randn(100))
+    model.log2_scale.rows.assign(torch.tensor(octaves))
+    jittered(model, 0.05)
+    before = float(model.log2_scale.rows.bits().detach())
     coarsen([Coded(model, symbols, ZERO)])
-    values = model.log2_scale.rows()
+    values = model.log2_scale.rows().detach()
     assert (values - torch.tensor(octaves)).abs().max() <= 0.6
-    assert float(values.detach().std()) > 1
+    assert float(values.std()) > 1
+    assert float(model.log2_scale.rows.log2_step.detach()) >= -3
+    assert float(model.log2_scale.rows.bits().detach()) < 0.7 * before
+
+
+@pytest.mark.parametrize("log2_step", [-1.5, -0.5])
+def test_context_networks_code_at_the_limits_of_their_weights(log2_step):
+    symbols = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(40).round()
+    model = MaskedConv3dContext(symbols, width=8)
+    for number, side in enumerate(sides_of([model])):
+        if side is not model.network.bias:
+            side.assign(torch.where(torch.arange(side.value.numel()) % (number + 2) == 0, -1.0, 1.0) * side.limit)
+            side.log2_step.data.fill_(log2_step)
+    encoder = SymbolEncoder()
+    model.encode(symbols, ZERO, encoder)
+    assert torch.equal(model.decode(symbols.shape, ZERO, SymbolDecoder(encoder.to_bytes())), symbols)
 
 
 def test_plain_side_information_stays_as_fine_as_it_is():

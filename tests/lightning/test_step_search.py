@@ -14,7 +14,7 @@ from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, Octr
 from nvrc_components.errors import InputError
 from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, FixedQuantizer, TensorQuantizer
 from nvrc_lightning.file_size import estimated_bytes
-from nvrc_lightning.step_search import scale_to_size
+from nvrc_lightning.step_search import COARSEST, _Search, scale_to_size
 
 GROUPS = [
     Group("grid", "grid", partial(BlockQuantizer, block=(4, 4, 4), log2_start=-3.0), OctreeContext),
@@ -51,6 +51,7 @@ def untouched():
     """Bytes with the steps as they are."""
     trial = copy.deepcopy(network())
     trial.fit_entropy_models(10)
+    trial.coarsen_entropy_models()
     return size_of(trial)
 
 
@@ -82,11 +83,30 @@ def test_a_size_out_of_reach_names_the_smallest_one():
         scale_to_size(trial, partial(size_of, trial), 30, 10)
 
 
+def test_a_candidate_learns_nothing_of_how_coarsely_another_was_stored():
+    torch.manual_seed(0)
+    module = nn.Linear(200, 160)
+    with torch.no_grad():
+        module.weight.mul_(2.0 ** (torch.arange(160) % 5)[:, None])
+    compressed = CompressedModule(module, GROUPS).eval()
+    compressed.fit_entropy_models(100)
+    sizes = []
+    for candidates in ((0.0,), (COARSEST, 0.0)):  # the coarsest leaves nothing but zeros
+        trial = copy.deepcopy(compressed)
+        search = _Search(trial, partial(size_of, trial), 10**6, 10)
+        with torch.no_grad():
+            for octaves in candidates:
+                search.attempt(octaves)
+        sizes.append(search.last.size)
+    assert sizes[1] <= 1.02 * sizes[0]
+
+
 def test_nothing_is_tried_twice():
     torch.manual_seed(0)
     coarse = [Group("all", "*", FixedQuantizer, GaussianPrior)]  # whose steps move in eighths of an octave
     trial = CompressedModule(nn.Linear(200, 100), coarse).eval()
     trial.fit_entropy_models(10)
+    trial.coarsen_entropy_models()
     sizes = []
 
     def size():

@@ -72,7 +72,7 @@ class DualAxisGaussian(FactorizedGaussian):
 
     scale = scale_row * scale_column; mean = (mean_row + mean_column) * scale, with both means in units of the
     scale: the paper's second term is already that product, so a column's mean follows its scale as a row's does.
-    Lines of less than `shortest` elements have none of their own.
+    Lines of fewer than `shortest` elements have none of their own.
 
     Raises:
         ValueError: `shortest` is out of range.

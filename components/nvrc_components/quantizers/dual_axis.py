@@ -14,7 +14,7 @@ from nvrc_components.side import SideTensor
 
 SHORTEST: Final = 128
 """A row or column gets a parameter of its own only if it holds this many elements (NVRC section 3.2)."""
-_SHORTEST_RANGE: Final = (8, 1 << 16)  # shorter lines would let a forged file ask for more of phi than of theta
+_SHORTEST_RANGE: Final = (8, 1 << 16)  # so that no forged file has more of phi than of theta
 _SINKHORN_ROUNDS: Final = 20
 
 
@@ -90,10 +90,11 @@ def shortest_of(name: str, configuration: Sequence[int]) -> int:
     """Return what `configuration_of` wrote; `name` is for the message.
 
     Raises:
-        ValueError: more than one integer.
+        ValueError: more than one integer, or one out of range.
     """
-    if len(configuration) > 1:
-        raise ValueError(f"{name} takes one integer at most, got {tuple(configuration)}")
+    low, high = _SHORTEST_RANGE
+    if len(configuration) > 1 or not all(low <= shortest <= high for shortest in configuration):
+        raise ValueError(f"{name}: {tuple(configuration)} is not how short a line may be, from {low} to {high}")
     return configuration[0] if configuration else SHORTEST
 
 

@@ -77,6 +77,8 @@ def test_headers_that_contradict_the_sections_are_refused(film, damaged):
             "waves, more than 1024",
         ),
         ({"groups": (grids, replace(local, quantizer=3, quantizer_configuration=(4, 8, 8)), weights)}, "group|side"),
+        ({"groups": (grids, local, replace(weights, quantizer=2, quantizer_configuration=(7,)))}, "DualAxisQuantizer"),
+        ({"groups": (grids, local, replace(weights, entropy_model=2, entropy_configuration=(9, 9)))}, "DualAxisGauss"),
     ]
     for changes, message in cases:
         with pytest.raises(BitstreamError, match=message):

@@ -90,7 +90,7 @@ def test_means_and_scales_snap_to_the_coders_lattices():
 def test_configurations_rebuild_the_model_and_others_are_refused(cls):
     model = made(cls, (130, 200))
     assert type(ENTROPY_MODELS[cls.kind].from_configuration(torch.zeros(130, 200), model.configuration())) is cls
-    with pytest.raises(ValueError, match=f"{cls.__name__}|shortest is 1"):
+    with pytest.raises(ValueError, match=cls.__name__):
         cls.from_configuration(torch.zeros(3), (1,))
 
 
@@ -100,7 +100,7 @@ def test_short_lines_may_have_distributions_of_their_own():
     assert model.log2_scale.has_columns
     assert model.configuration() == (32,)
     assert ENTROPY_MODELS[2].from_configuration(torch.zeros(40, 50), (32,)).mean.has_columns
-    with pytest.raises(ValueError, match="DualAxisGaussian takes one integer at most"):
+    with pytest.raises(ValueError, match="DualAxisGaussian"):
         DualAxisGaussian.from_configuration(torch.zeros(40, 50), (32, 32))
 
 

@@ -55,23 +55,25 @@ def test_training_goes_on_as_if_nothing_had_been_done(tmp_path, rehearsed):
     rehearsal = rehearsed()
     run = fit(tmp_path / "rehearsed")
     assert differences(rehearsal.before, rehearsal.after) == []
-    assert min(rehearsal.finish.iteration, rehearsal.finish.coding, rehearsal.finish.checking) > 0
+    finish = rehearsal.finish
+    assert min(finish.iteration, finish.coding, finish.checking, finish.coarsening) > 0
     assert differences(checkpoint(run)["state_dict"], checkpoint(plain)["state_dict"]) == []
     assert (run / "video.nvrc").read_bytes() == (plain / "video.nvrc").read_bytes()
 
 
 def test_without_a_wanted_size_there_is_one_fit_and_one_file():
     trainer = SimpleNamespace(callbacks=[BitstreamExport(fit_iterations=100)])
-    assert Finish(0.1, 2.0, 3.0).seconds(trainer) == pytest.approx(100 * 0.1 + 2.0 + 3.0)
+    assert Finish(0.1, 2.0, 3.0, 0.5).seconds(trainer) == pytest.approx(100 * 0.1 + 0.5 + 2.0 + 3.0)
 
 
 def test_a_wanted_size_takes_candidates_at_the_last_stage_and_at_the_end():
     control = RateControl(size="9kB", fit_iterations=30)
     trainer = SimpleNamespace(callbacks=[control, BitstreamExport(fit_iterations=100)])
-    before, after = Finish(0.1, 2.0, 3.0).seconds(trainer), 2 * (30 * 0.1 + 2.0) + 100 * 0.1 + 2 * 2.0 + 3.0
-    assert before == pytest.approx(after + 3 * (30 * 0.1 + 2.0))
+    finish, candidate = Finish(0.1, 2.0, 3.0, 0.5), 30 * 0.1 + 0.5 + 2.0
+    after = 2 * candidate + 100 * 0.1 + 0.5 + 2 * 2.0 + 3.0
+    assert finish.seconds(trainer) == pytest.approx(after + 3 * candidate)
     control.load_state_dict({"control": {}, "fixed": 0, "landed": True})
-    assert Finish(0.1, 2.0, 3.0).seconds(trainer) == pytest.approx(after)
+    assert finish.seconds(trainer) == pytest.approx(after)
 
 
 def test_a_time_may_be_wanted_of_the_program_and_its_run_is_not_begun_anew(tmp_path, monkeypatch):

@@ -102,11 +102,14 @@ def test_too_short_a_time_is_refused_with_what_is_needed(run, capsys):
 
 
 @pytest.mark.parametrize(("left", "iterations"), [(0.0, 10), (13.0, 100), (8.0, 50), (999.0, 300)])
-def test_the_last_fit_takes_what_time_is_left(left, iterations, monkeypatch):
+@pytest.mark.parametrize("coarsening", [(), (0.5,)])  # checkpoints of former versions have none
+def test_the_last_fit_takes_what_time_is_left(left, iterations, coarsening, monkeypatch):
     monkeypatch.setattr(stopwatch, "now", lambda: 0.0)
     budget = TimeBudget("60s")
     assert budget.iterations(100) == 100  # nothing was rehearsed yet
-    budget.load_state_dict(budget.state_dict() | {"elapsed": 60.0 - left, "finish": [0.1, 1.0, 2.0]})
+    budget.load_state_dict(
+        budget.state_dict() | {"elapsed": 60.0 - left - sum(coarsening), "finish": [0.1, 1.0, 2.0, *coarsening]}
+    )
     assert budget.iterations(100) == iterations
 
 
