@@ -2,7 +2,8 @@
 
 python benchmarks/rate_distortion.py --video small_bunny_480x272_64f.mkv --lambdas 2 8 32 128 --epochs 50 --out rd.csv
 
-Any other option is one of `nvrc fit`, such as --config=budget/short or --model.network.size=xs.
+Any other option is one of `nvrc fit`, such as --config=budget/short or --model.network.size=xs. The distortion is that
+of RGB recipes, whatever the recipe.
 """
 
 import argparse
@@ -11,12 +12,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from nvrc_components import load
+from nvrc_lightning.data.options import Selection
+from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.encode import encode
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.host_memory import keep_freed_memory
+from nvrc_lightning.modules.losses import RgbDistortion
 
 
-def row(result: Result, recipe: str, lmbda: float, epochs: int) -> dict[str, Any]:
+def distortion_of(file: Path, video: str, first: int) -> float:
+    """Return what training minimises with the rate, of the decoded frames; the mean over frames, of RGB."""
+    decoded, distortion = load(file), RgbDistortion()
+    count, peak = decoded.format.frames, decoded.format.peak
+    source = read_video(video, Selection(start=first, stop=first + count)).rgb()
+    pairs = zip(decoded.frames(), source.split(1), strict=True)
+    values = [
+        float(distortion(frame / peak, target / peak)) for frame, target in pairs if isinstance(frame, torch.Tensor)
+    ]
+    return sum(values) / count
+
+
+def row(result: Result, recipe: str, lmbda: float, epochs: int, distortion: float) -> dict[str, Any]:
     """Return one line of the table."""
     rate, scores, cost = result.rate, result.scores, result.cost
     return {
@@ -31,6 +50,7 @@ def row(result: Result, recipe: str, lmbda: float, epochs: int) -> dict[str, Any
         "psnr_rgb": f"{scores.psnr_rgb:.3f}",
         "psnr_yuv611": f"{scores.psnr_yuv611:.3f}",
         "ms_ssim": f"{scores.ms_ssim_rgb:.5f}",
+        "distortion": f"{distortion:.6f}",
         "encode_s": f"{cost.total_encode_seconds:.0f}",
         "decode_fps": f"{cost.decode_fps:.1f}",
         "peak_mib": f"{cost.peak_memory_mib or 0:.0f}",
@@ -51,6 +71,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="nvrc_lite")
     parser.add_argument("--lambdas", type=float, nargs="+", required=True)
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--frames", default=":", help="start:stop")
     parser.add_argument("--out", type=Path, required=True)
     options, more = parser.parse_known_args()
     keep_freed_memory()
@@ -64,9 +85,11 @@ def main() -> None:
                 recipe=options.recipe,
                 lmbda=lmbda,
                 epochs=options.epochs,
+                frames=options.frames,
                 options=tuple(more),
             )
-            line = row(result, options.recipe, lmbda, options.epochs)
+            distortion = distortion_of(file, options.video, int(options.frames.split(":")[0] or 0))
+            line = row(result, options.recipe, lmbda, options.epochs, distortion)
             writer = writer or csv.DictWriter(table, fieldnames=list(line))
             if table.tell() == 0:
                 writer.writeheader()

@@ -35,12 +35,13 @@ class _Noise(NamedTuple):
 
 
 @torch.no_grad()
-def balance_steps(tensors: Sequence[Rounded]) -> None:
+def balance_steps(tensors: Sequence[Rounded], apart: bool = True) -> None:
     """Set steps so that rounding costs the same distortion per element everywhere, and as much in all as before.
 
     That is the least rate for the distortion where steps are fine. Where they are not, elements that are rounded to
     zero cost next to no bits and spend no more than they are: they do not count, and speak for the step they have.
-    Tensors whose curvature is not known, zero or not finite keep their steps.
+    Tensors whose curvature is not known, zero or not finite keep their steps. Unless `apart`, all lines of a tensor
+    get the same.
     """
     noises = [(each.quantizer, _noise(each)) for each in tensors]
     count = sum(int(noise.live.sum()) for _, noise in noises)
@@ -50,7 +51,8 @@ def balance_steps(tensors: Sequence[Rounded]) -> None:
     for quantizer, noise in noises:
         if noise.live.any():
             in_balance = mean / noise.step.square()
-            quantizer.balance(torch.where(noise.live, noise.curvature, in_balance), mean)
+            curvature = torch.where(noise.live, noise.curvature, in_balance)
+            quantizer.balance(curvature if apart else curvature.mean().expand_as(curvature), mean)
 
 
 def _noise(rounded: Rounded) -> _Noise:
