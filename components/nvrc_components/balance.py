@@ -35,13 +35,12 @@ class _Noise(NamedTuple):
 
 
 @torch.no_grad()
-def balance_steps(tensors: Sequence[Rounded], apart: bool = True) -> None:
+def balance_steps(tensors: Sequence[Rounded]) -> None:
     """Set steps so that rounding costs the same distortion per element everywhere, and as much in all as before.
 
     That is the least rate for the distortion where steps are fine. Where they are not, elements that are rounded to
     zero cost next to no bits and spend no more than they are: they do not count, and speak for the step they have.
-    Tensors whose curvature is not known, zero or not finite keep their steps. Unless `apart`, all lines of a tensor
-    get the same.
+    Tensors whose curvature is not known, zero or not finite keep their steps.
     """
     noises = [(each.quantizer, _noise(each)) for each in tensors]
     count = sum(int(noise.live.sum()) for _, noise in noises)
@@ -51,8 +50,7 @@ def balance_steps(tensors: Sequence[Rounded], apart: bool = True) -> None:
     for quantizer, noise in noises:
         if noise.live.any():
             in_balance = mean / noise.step.square()
-            curvature = torch.where(noise.live, noise.curvature, in_balance)
-            quantizer.balance(curvature if apart else curvature.mean().expand_as(curvature), mean)
+            quantizer.balance(torch.where(noise.live, noise.curvature, in_balance), mean)
 
 
 def _noise(rounded: Rounded) -> _Noise:

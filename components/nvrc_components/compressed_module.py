@@ -128,12 +128,11 @@ class CompressedModule(nn.Module):
         for name, codec, tensor, _ in self._items({}):
             codec.load_state_dict(TensorCodec(group_of(name, self.groups), tensor).state_dict())
 
-    def balance(self, curvature: Mapping[str, Tensor], apart: bool = True) -> None:
+    def balance(self, curvature: Mapping[str, Tensor]) -> None:
         """Set the learned steps of each group in proportion to each other; see `balance_steps`.
 
         Args:
             curvature: the distortion's second derivative by each parameter, such as `gauss_newton_diagonal` gives.
-            apart: whether the rows and columns of a tensor get steps of their own.
         """
         for group in self.groups:
             balance_steps(
@@ -141,8 +140,7 @@ class CompressedModule(nn.Module):
                     Rounded(codec.quantizer, tensor, curvature[name])
                     for name, codec, tensor, _ in self._items({})
                     if codec.group == group.name and any(p.requires_grad for p in codec.quantizer.parameters())
-                ],
-                apart,
+                ]
             )
 
     @torch.no_grad()

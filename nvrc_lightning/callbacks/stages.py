@@ -116,11 +116,9 @@ class Stages(Callback):
         pl_module.stage_name = stage.name
         pl_module.clip_scale = stage.clip
         pl_module.rate_weight = stage.rate_weight
-        pl_module.lines_apart = plan.progress(step) >= pl_module.lines_from
         pl_module.compressed.surrogate = stage.surrogate_at(progress)
         decay = stage.decay + progress * (stage.final_decay - stage.decay)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
-                held = group.get("lines", False) and not pl_module.lines_apart
-                group["lr"] = 0.0 if held else group["peak_lr"] * stage.rate_at(progress)
+                group["lr"] = group["peak_lr"] * stage.rate_at(progress)
                 group["weight_decay"] = group["peak_decay"] * decay

@@ -53,8 +53,7 @@ class StepBalance(Callback):
         if step not in self.after or step == self._handled or plan_of(trainer).progress(step) > _LATEST:
             return
         self._handled = step  # with accumulated gradients there are several batches a step
-        curvature = gauss_newton_diagonal(pl_module, self._places(trainer), step)
-        pl_module.compressed.balance(curvature, pl_module.lines_apart)
+        pl_module.compressed.balance(gauss_newton_diagonal(pl_module, self._places(trainer), step))
 
     def _places(self, trainer: lightning.Trainer) -> list[Tensor]:
         """Patches of the probes, as many in each as in a batch, spread evenly over the video and its frames."""

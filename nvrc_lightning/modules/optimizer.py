@@ -8,8 +8,6 @@ from torch.optim import Optimizer
 
 from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.errors import InputError
-from nvrc_components.quantizers.dual_axis import DualAxis
-from nvrc_components.side import sides_of
 from nvrc_lightning.modules.muon import MuonAdam, is_matrix
 from nvrc_lightning.modules.options import LearningRates
 
@@ -31,25 +29,16 @@ def build_optimizer(compressed: CompressedModule, rates: LearningRates, muon: bo
     matrices = [parameter for parameter in network if muon and is_matrix(parameter)]
     filters = [parameter for parameter in network if parameter.dim() > 1 and not (muon and is_matrix(parameter))]
     vectors = [parameter for parameter in network if parameter.dim() <= 1]
-    lines = lines_of(compressed)
-    codec = [p for p in compressed.codecs.parameters() if p.requires_grad and all(p is not line for line in lines)]
+    codec = [parameter for parameter in compressed.codecs.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": grids, "peak_lr": rates.grids, "peak_decay": 0.0},
         {"params": matrices, "peak_lr": rates.network, "peak_decay": rates.weight_decay, "muon": True},
         {"params": filters, "peak_lr": rates.network, "peak_decay": rates.weight_decay},
         {"params": vectors, "peak_lr": rates.network, "peak_decay": 0.0},
         {"params": codec, "peak_lr": rates.codec, "peak_decay": 0.0},
-        {"params": lines, "peak_lr": rates.codec, "peak_decay": 0.0, "lines": True},
     ]
     groups = [group | {"lr": group["peak_lr"], "weight_decay": group["peak_decay"]} for group in groups]
     return MuonAdam([group for group in groups if group["params"]], fused=fused)
-
-
-def lines_of(compressed: CompressedModule) -> list[Tensor]:
-    """Return the steps and priors of rows and columns, which mean the same of different lines."""
-    axes = [module for module in compressed.codecs.modules() if isinstance(module, DualAxis)]
-    values = (side.value for axis in axes for side in sides_of([axis]) if side.value.numel() > 1)
-    return [value for value in values if value.requires_grad]
 
 
 def adopt_rates(checkpoint: dict[str, Any], optimizer: Optimizer) -> None:

@@ -48,12 +48,10 @@ class VideoCodec(lightning.LightningModule):
         start_lmbda: lambda that the groups' starting steps are meant for: with another one they start finer or coarser
             by its square root, which is what the best steps do where distortion grows with their square; 0 leaves them.
         plain_side: store side information without priors of its own, to measure what coding it is worth.
-        lines_from: progress of training, 0 to 1, from which the steps and priors of a tensor's rows and columns part.
-            Parted early they starve lines that learn late: coarse steps and narrow priors keep small what is small.
         compile_network: compile the network's part of a training step; minutes at the start for faster steps.
 
     Raises:
-        ValueError: the distortion is one of YUV, but RGB is coded, or a lambda or lines_from is out of range.
+        ValueError: the distortion is one of YUV, but RGB is coded, or a lambda is out of range.
     """
 
     compressed: CompressedModule
@@ -70,7 +68,6 @@ class VideoCodec(lightning.LightningModule):
         colour: CodedColour = CodedColour.RGB,
         start_lmbda: float = 0.0,
         plain_side: bool = False,
-        lines_from: float = 0.0,
         compile_network: bool = False,
     ) -> None:
         super().__init__()
@@ -80,8 +77,6 @@ class VideoCodec(lightning.LightningModule):
             raise ValueError(f"lmbda is {lmbda:g}; --model.lmbda must be above 0")
         if not 0 <= start_lmbda < math.inf:
             raise ValueError(f"start_lmbda is {start_lmbda:g}; --model.start_lmbda must be above 0, or 0 for none")
-        if not 0 <= lines_from <= 1:
-            raise ValueError(f"lines_from is {lines_from:g}; --model.lines_from must be from 0 to 1")
         self.network = network
         self.groups = tuple(groups)
         self.distortion = distortion
@@ -92,8 +87,6 @@ class VideoCodec(lightning.LightningModule):
         self.colour = colour
         self.start_lmbda = start_lmbda
         self.plain_side = plain_side
-        self.lines_from = lines_from
-        self.lines_apart = True
         self._call = torch.compile(functional_call) if compile_network else functional_call
         self.joint = True
         self.rate_weight = 1.0

@@ -14,7 +14,7 @@ from nvrc_components.quantizers import (
     SymmetricQuantizer,
     TensorQuantizer,
 )
-from tests.components.helpers import DUAL, GRID, Picture, wrapped
+from tests.components.helpers import GRID, Picture, wrapped
 
 LATTICE = 2.0 ** (2 / 64)  # a step is rounded to 1/64 octave on either axis; that of one element to 1/8
 COARSE = 2.0 ** (2 / 8)
@@ -96,15 +96,6 @@ def layer(values, curvature, quantizer=DualAxisQuantizer):
     before = codec.quantizer.log2_step().detach().clone()
     compressed.balance({"a": curvature})
     return before.expand_as(values), codec.quantizer.log2_step().detach().expand_as(values)
-
-
-def test_lines_that_are_held_together_share_the_tensors_step():
-    module = torch.nn.ParameterDict({name: torch.randn(140, 150) * 100 for name in "ab"})
-    compressed = CompressedModule(module, DUAL)
-    compressed.balance({name: positive((140, 150), i) * 16**i for i, name in enumerate("ab")}, apart=False)
-    steps = [codec.quantizer.step().detach().expand(140, 150).flatten() for codec in compressed.tensor_codecs()]
-    assert all(len(step.unique()) == 1 for step in steps)
-    assert (steps[0][0] / steps[1][0]).log2() == pytest.approx(2.0, abs=0.5)
 
 
 def test_what_is_rounded_to_zero_keeps_its_steps():

@@ -7,19 +7,7 @@ import yaml
 from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.quantizers import QuantNoise
 from nvrc_lightning.callbacks.stages import Stage
-from nvrc_lightning.modules.losses import RgbDistortion
-from nvrc_lightning.modules.video_codec import VideoCodec
 from tests.lightning.helpers import checkpoint, fit
-
-BOTH = {"quantizer", "entropy_model"}
-
-
-def callbacks_of_one_stage():
-    noise = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
-    stage = {"name": "only", "share": 1.0, "start": noise, "end": noise}
-    saving = {"filename": "last", "save_on_train_epoch_end": True, "enable_version_counter": False}
-    stages = {"class_path": "Stages", "init_args": {"stages": [stage]}}
-    return [stages, {"class_path": "ModelCheckpoint", "init_args": saving}]
 
 
 def run_of(folder, rate_weight, rate_steps=True):
@@ -63,26 +51,6 @@ def test_steps_are_calibrated_once_however_many_batches_a_step_has(tmp_path, mon
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
     fit(tmp_path, f"--config={tmp_path / 'overlay.yaml'}", "--trainer.accumulate_grad_batches=2")
     assert calls == [1]
-
-
-def parted(folder, lines_from):
-    """Return whose rows or columns differ after a run: quantisers', entropy models', or nobody's."""
-    (folder / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks_of_one_stage()}}))
-    words = [f"--config={folder / 'overlay.yaml'}", f"--model.lines_from={lines_from}", "--trainer.max_epochs=3"]
-    state = checkpoint(fit(folder, *words))["state_dict"]
-    lines = {name: value for name, value in state.items() if name.endswith((".rows.value", ".columns.value"))}
-    different = [name for name, value in lines.items() if (value != value.flatten()[0]).any()]
-    return {owner for owner in ("quantizer", "entropy_model") if any(owner in name for name in different)}
-
-
-@pytest.mark.parametrize(("lines_from", "owners"), [(1.0, set()), (0.5, BOTH), (0.0, BOTH)])
-def test_rows_and_columns_part_when_they_may(tmp_path, lines_from, owners):
-    assert parted(tmp_path, lines_from) == owners
-
-
-def test_lines_part_within_the_training():
-    with pytest.raises(ValueError, match=r"lines_from is 1\.5; --model\.lines_from must be from 0 to 1"):
-        VideoCodec(None, [], RgbDistortion(), lines_from=1.5)
 
 
 def test_a_rate_cannot_weigh_less_than_nothing():
