@@ -188,8 +188,8 @@ class RateControl(Callback):
         if least > self.limit(codec.format):
             raise TargetError(
                 f"the target of {self.limit(codec.format):,} bytes cannot be reached: header and side information of "
-                f"this network take {least:,} at least; give a smaller one (--size, --model.network.size) or a larger "
-                "target"
+                f"this network take {least:,} bytes at least; give a smaller network (--size, --model.network.size) or "
+                "a larger target"
             )
 
 
