@@ -1,11 +1,9 @@
 """Factorised Gaussians: one for a tensor, or dual-axis ones whose parameters rows and columns share."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from typing_extensions import Self
 
 from nvrc_components.coding.range_coder import SymbolDecoder, SymbolEncoder
 from nvrc_components.entropy_models.base import (
@@ -19,7 +17,7 @@ from nvrc_components.entropy_models.base import (
 )
 from nvrc_components.functional.exact import exact_exp2
 from nvrc_components.quantizers.base import constant, initial_log2_step
-from nvrc_components.quantizers.dual_axis import SHORTEST, DualAxis, configuration_of, shortest_of
+from nvrc_components.quantizers.dual_axis import SHORTEST, DualAxis, ShortLines
 from nvrc_components.side import SideTensor
 
 
@@ -67,7 +65,7 @@ class GaussianPrior(FactorizedGaussian):
         self.mean = SideTensor(constant(0.0))
 
 
-class DualAxisGaussian(FactorizedGaussian):
+class DualAxisGaussian(ShortLines, FactorizedGaussian):
     """Means and scales from a row's and a column's parameters (NVRC eqs. 6-7).
 
     scale = scale_row * scale_column; mean = (mean_row + mean_column) * scale, with both means in units of the
@@ -81,20 +79,6 @@ class DualAxisGaussian(FactorizedGaussian):
     kind: ClassVar[int] = 2
 
     def __init__(self, tensor: Tensor, shortest: int = SHORTEST) -> None:
-        super().__init__(tensor)
-        self.shortest = shortest
+        super().__init__(tensor, shortest=shortest)
         self.log2_scale = DualAxis(tensor.shape, initial_log2_step(tensor, 0.0), shortest=shortest)
         self.mean = DualAxis(tensor.shape, 0.0, shortest=shortest)
-
-    def configuration(self) -> Sequence[int]:
-        """Return how short a line may be."""
-        return configuration_of(self.shortest)
-
-    @classmethod
-    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
-        """Return the model whose lines may be that short.
-
-        Raises:
-            ValueError: more than one integer, or out of range.
-        """
-        return cls(tensor, shortest_of(cls.__name__, configuration))

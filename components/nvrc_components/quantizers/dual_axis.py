@@ -1,5 +1,6 @@
 """Steps that are a product of a row's and a column's (NVRC eq. 5)."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -11,6 +12,7 @@ from nvrc_components.functional.exact import exact_exp2
 from nvrc_components.quantizers.base import STEP_PACE, Quantizer, constant, initial_log2_step
 from nvrc_components.quantizers.windows import WHOLE, Window, take_rows
 from nvrc_components.side import SideTensor
+from nvrc_components.tensor_module import TensorModule
 
 SHORTEST: Final = 128
 """A row or column gets a parameter of its own only if it holds this many elements (NVRC section 3.2)."""
@@ -81,24 +83,38 @@ def matrix_shape(shape: torch.Size) -> tuple[int, int]:
     return rows, shape.numel() // max(rows, 1)
 
 
-def configuration_of(shortest: int) -> Sequence[int]:
-    """Return the integers that say in a file how short a line may be; none for the paper's rule."""
-    return () if shortest == SHORTEST else (shortest,)
-
-
-def shortest_of(name: str, configuration: Sequence[int]) -> int:
-    """Return what `configuration_of` wrote; `name` is for the message.
+class ShortLines(TensorModule):
+    """A module with parameters of rows and columns, which says in a file how short these may be.
 
     Raises:
-        ValueError: more than one integer, or one out of range.
+        ValueError: `shortest` is out of range.
     """
-    low, high = _SHORTEST_RANGE
-    if len(configuration) > 1 or not all(low <= shortest <= high for shortest in configuration):
-        raise ValueError(f"{name}: {tuple(configuration)} is not how short a line may be, from {low} to {high}")
-    return configuration[0] if configuration else SHORTEST
+
+    @abstractmethod
+    def __init__(self, tensor: Tensor, *, shortest: int = SHORTEST) -> None:
+        super().__init__(tensor)
+        self.shortest = shortest
+
+    def configuration(self) -> Sequence[int]:
+        """Return how short a line may be; nothing for the paper's rule."""
+        return () if self.shortest == SHORTEST else (self.shortest,)
+
+    @classmethod
+    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
+        """Return the module whose lines may be that short.
+
+        Raises:
+            ValueError: more than one integer, or one out of range.
+        """
+        low, high = _SHORTEST_RANGE
+        if len(configuration) > 1 or not all(low <= shortest <= high for shortest in configuration):
+            raise ValueError(
+                f"{cls.__name__}: {tuple(configuration)} is not how short a line may be, from {low} to {high}"
+            )
+        return cls(tensor, shortest=configuration[0] if configuration else SHORTEST)
 
 
-class DualAxisQuantizer(Quantizer):
+class DualAxisQuantizer(ShortLines, Quantizer):
     """step = step_row * step_column (NVRC eq. 5); one axis, or one step, where lines hold less than `shortest`.
 
     Raises:
@@ -108,22 +124,8 @@ class DualAxisQuantizer(Quantizer):
     kind: ClassVar[int] = 2
 
     def __init__(self, tensor: Tensor, bits: float = 5.0, shortest: int = SHORTEST) -> None:
-        super().__init__(tensor)
-        self.shortest = shortest
+        super().__init__(tensor, shortest=shortest)
         self.steps = DualAxis(tensor.shape, initial_log2_step(tensor, bits), shortest=shortest, pace=STEP_PACE)
-
-    def configuration(self) -> Sequence[int]:
-        """Return how short a line may be."""
-        return configuration_of(self.shortest)
-
-    @classmethod
-    def from_configuration(cls, tensor: Tensor, configuration: Sequence[int]) -> Self:
-        """Return the quantiser whose lines may be that short.
-
-        Raises:
-            ValueError: more than one integer, or out of range.
-        """
-        return cls(tensor, shortest=shortest_of(cls.__name__, configuration))
 
     def log2_step(self, window: Window = WHOLE) -> Tensor:
         """Return row + column log2-steps of `tensor[window]`, broadcastable to it."""
