@@ -1,6 +1,6 @@
 """What recipes cost beside a reference, from points of both on the same clips.
 
-python benchmarks/compare_recipes.py nvrc_ablations.csv --reference nvrc
+python benchmarks/compare_recipes.py nvrc_three_clips.csv --reference nvrc
 
 Tables are those of rate_distortion.py. At equal lambda: by how much R + lambda D, which training minimises, exceeds the
 reference's, as a part of the reference's R; that many bits more would be as bad. At equal PSNR: bytes against the
