@@ -15,7 +15,7 @@ from nvrc_components.errors import InputError
 from nvrc_components.side import sides_of
 from nvrc_lightning.file_size import estimated_bytes
 
-__all__ = ["COARSEST", "FINEST", "Scaling", "TargetError", "scale_to_size"]
+__all__ = ["COARSEST", "FINEST", "Scaling", "TargetError", "codec_state", "scale_to_size"]
 
 FINEST: Final = -2.0
 COARSEST: Final = 8.0
@@ -81,6 +81,11 @@ def scale_to_size(
     return search.settle()
 
 
+def codec_state(compressed: CompressedModule) -> dict[str, Tensor]:
+    """Return a copy of all quantisers and entropy models."""
+    return {name: value.clone() for name, value in compressed.codecs.state_dict().items()}
+
+
 class _Search:
     """Candidates tried so far; between `fine` (too large a file) and `coarse` (not too large) lies the answer."""
 
@@ -144,14 +149,11 @@ class _Search:
 
     def _coarsened(self) -> tuple[int, dict[str, Tensor]]:
         """Return the size of a candidate as it is coded, and that state; its entropy models stay fine, for the next."""
-        fine = self._state()
+        fine = codec_state(self.compressed)
         self.compressed.coarsen_entropy_models()
-        size, coarse = self.file_size(), self._state()
+        size, coarse = self.file_size(), codec_state(self.compressed)
         self.compressed.codecs.load_state_dict(fine)
         return size, coarse
-
-    def _state(self) -> dict[str, Tensor]:
-        return {name: value.clone() for name, value in self.compressed.codecs.state_dict().items()}
 
     def _scale(self, octaves: float) -> None:
         for value, start in self._start:

@@ -111,7 +111,7 @@ class BitstreamExport(Callback):
         fit_for_export(trainer, codec, self.fit_iterations)
         estimate = estimated_bytes(codec.compressed)
         self._lap("entropy fit")
-        announce(trainer, f"writing {self.file.name}, decoding and checking it")
+        announce(trainer, "coding the file, decoding and checking it")
         self._write(codec, self.file)
         self._lap("coding")
         datamodule = cast(VideoDataModule, trainer.datamodule)  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from nvrc_lightning.callbacks.stages import Stages
 from nvrc_lightning.file_size import estimated_bytes, file_bytes, fixed_bytes
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.quantities import parse_size
-from nvrc_lightning.step_search import TargetError, scale_to_size
+from nvrc_lightning.step_search import TargetError, codec_state, scale_to_size
 
 __all__ = ["RateControl", "fit_for_export"]
 
@@ -132,13 +132,11 @@ class RateControl(Callback):
             TargetError: the network's smallest file is larger.
         """
         self._search(codec, codec.compressed)
-        codecs, limit = codec.compressed.codecs, self.limit(codec.format)
-        kept = {name: value.clone() for name, value in codecs.state_dict().items()}
-        codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
-        codec.compressed.coarsen_entropy_models()
+        kept, limit = codec_state(codec.compressed), self.limit(codec.format)
+        _fit(trainer, codec, iterations)
         size = file_bytes(codec.compressed, codec.format, codec.colour)
         if size > limit:  # fewer bits by the estimate may be a byte more in the file
-            codecs.load_state_dict(kept)
+            codec.compressed.codecs.load_state_dict(kept)
         elif size < _ACCEPTED * limit:
             warnings.warn(
                 f"the file has {size:,} of {limit:,} bytes: finer steps would show in no picture; the network is too "
@@ -203,6 +201,11 @@ def fit_for_export(trainer: lightning.Trainer, codec: VideoCodec, iterations: in
     for control in callbacks_of(trainer, RateControl):
         control.settle(trainer, codec, iterations)
         return
+    _fit(trainer, codec, iterations)
+
+
+def _fit(trainer: lightning.Trainer, codec: VideoCodec, iterations: int) -> None:
+    """Fit the entropy models, and store their side information as coarsely as pays."""
     codec.compressed.fit_entropy_models(planned_iterations(trainer, iterations))
     codec.compressed.coarsen_entropy_models()
 

@@ -1,6 +1,7 @@
 """Stages of training: which surrogate stands in for rounding, and how everything anneals (NVRC section 3.4)."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,3 +123,15 @@ class Stages(Callback):
             for group in optimizer.param_groups:
                 group["lr"] = group["peak_lr"] * stage.rate_at(progress)
                 group["weight_decay"] = group["peak_decay"] * decay
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Warn of stages that training was too short for."""
+        plan, steps = plan_of(trainer), trainer.global_step
+        reached = {self.locate(plan.progress(step))[0].name for step in range(steps)}
+        missed = [stage.name for stage in self.stages if stage.name not in reached]
+        if missed and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            warnings.warn(
+                f"{steps} steps are too few for all stages: none was left for {', '.join(missed)}; train for more "
+                "(--epochs, --trainer.max_epochs)",
+                stacklevel=2,
+            )

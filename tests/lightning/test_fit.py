@@ -91,7 +91,7 @@ def test_a_fit_says_nothing_but_its_own(tmp_path, capfd):
     done, fitting, writing, *_ = out.splitlines()
     assert done.endswith("done")
     assert fitting == "fitting the entropy models to the final parameters"
-    assert writing == "writing video.nvrc, decoding and checking it"
+    assert writing == "coding the file, decoding and checking it"
     assert "PSNR-RGB" in out
     assert "video.nvrc" in out
 

@@ -53,6 +53,18 @@ def test_steps_are_calibrated_once_however_many_batches_a_step_has(tmp_path, mon
     assert calls == [1]
 
 
+def test_a_stage_that_training_was_too_short_for_is_named(tmp_path, capfd):
+    noise = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
+    stages = [{"name": f"stage {share}", "share": share, "start": noise, "end": noise} for share in (30.0, 1.0)]
+    callbacks = [{"class_path": "Stages", "init_args": {"stages": stages}}]
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
+    overlay = f"--config={tmp_path / 'overlay.yaml'}"
+    fit(tmp_path / "short", overlay)
+    assert "8 steps are too few for all stages: none was left for stage 1.0; train for more" in capfd.readouterr().err
+    fit(tmp_path / "long", overlay, "--trainer.max_epochs=16")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_rate_cannot_weigh_less_than_nothing():
     with pytest.raises(ValueError, match="rate_weight is -1"):
         Stage("x", 1.0, QuantNoise(), QuantNoise(), rate_weight=-1)
