@@ -3,13 +3,11 @@
 from importlib.resources import as_file, files
 
 from nvrc_lightning.data.options import NO_GEOMETRY, WHOLE, RawGeometry, Selection
+from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.data.video import Video
 
-__all__ = ["PACKAGED", "read_named_video"]
-
-PACKAGED = {"bunny": "bunny_192x128_32f.mkv"}
-"""Files of the clips by name."""
+__all__ = ["read_named_video"]
 
 
 def read_named_video(path: str, select: Selection = WHOLE, raw: RawGeometry = NO_GEOMETRY) -> Video:

@@ -11,6 +11,7 @@ from nvrc_components.functional.color import Planes
 from nvrc_lightning.data.container import open_container
 from nvrc_lightning.data.images import open_images
 from nvrc_lightning.data.options import NO_GEOMETRY, WHOLE, RawGeometry, Selection
+from nvrc_lightning.data.paths import is_missing
 from nvrc_lightning.data.raw import open_raw
 from nvrc_lightning.data.source import UNKNOWN, Source
 from nvrc_lightning.data.video import Video
@@ -56,9 +57,8 @@ def read_video(path: str | Path, select: Selection = WHOLE, raw: RawGeometry = N
 
 def _open_source(path: Path, raw: RawGeometry) -> Source:
     """Choose the reader by the name."""
-    is_glob = any(mark in str(path) for mark in "*?[")
     try:
-        if not path.exists() and not is_glob:
+        if is_missing(path):
             raise InputError(f"{path}: no such file")
         if path.is_dir() or not path.exists() or path.suffix.lower() == ".png":
             return open_images(path, raw.fraction)

@@ -11,7 +11,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_lightning.cli import main
-from nvrc_lightning.data.packaged import PACKAGED
+from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.termination import terminate
 from nvrc_lightning.training import NvrcCLI
 from tests.lightning.helpers import TINY, checkpoint, differences, fit, latest

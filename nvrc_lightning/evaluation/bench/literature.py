@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nvrc_components.errors import InputError
 from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry
-from nvrc_lightning.data.packaged import PACKAGED
+from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.data.reader import RAW_SUFFIXES
 from nvrc_lightning.evaluation.anchors import DATA_SETS, PublishedPoint, find_sequences, find_set, published_points
 from nvrc_lightning.evaluation.bench.reference import Reference

@@ -13,7 +13,8 @@ from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
 from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, VideoFormat
 from nvrc_lightning.data.options import NO_GEOMETRY, RawGeometry, Selection
-from nvrc_lightning.data.packaged import PACKAGED, read_named_video
+from nvrc_lightning.data.packaged import read_named_video
+from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.data.source import to_samples
 from nvrc_lightning.data.video import Video
 from nvrc_lightning.evaluation.bench.point import video_name
