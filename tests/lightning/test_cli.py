@@ -24,10 +24,10 @@ def one_line(capsys, *words):
 
 
 def test_a_wrong_name_is_refused_without_loading_torch():
-    code = "import sys; from nvrc_lightning.cli import main; main(['encode', 'no.mp4', 'a.nvrc']); print([*sys.modules])"
+    code = "import sys; from nvrc_lightning.cli import main; main(['encode', 'no.mp4', 'a']); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stderr == "nvrc: error: no.mp4: no such file\n"
-    assert "'torch'" not in run.stdout
+    assert "torch" not in run.stdout.split()
 
 
 def test_help_lists_every_command_without_loading_torch():
