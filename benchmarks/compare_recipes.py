@@ -5,7 +5,8 @@ python benchmarks/compare_recipes.py nvrc_three_clips.csv --reference nvrc
 Tables are those of rate_distortion.py. At equal lambda: by how much R + lambda D, which training minimises, exceeds the
 reference's, as a part of the reference's R; that many bits more would be as bad. At equal PSNR: bytes against the
 reference's curve, between whose points their logarithm is linear in PSNR-RGB; a point beyond its ends, marked by a
-star, is compared along the nearest two. Where a curve is flat, small chances make large differences at equal PSNR.
+star, is compared along the nearest two; a reference of a single point has none. Where a curve is flat, small chances
+make large differences at equal PSNR.
 """
 
 import argparse
@@ -87,7 +88,8 @@ def main() -> None:
         costs = {}
         if point.recipe != options.reference:
             costs = {"at equal lambda": cost_at_equal_lambda(point, beside[0])} if beside else {}
-            costs["at equal PSNR"] = cost_at_equal_psnr(point, curve)
+            if len(curve) > 1:
+                costs["at equal PSNR"] = cost_at_equal_psnr(point, curve)
         for name, cost in costs.items():
             means[name][point.recipe][point.clip].append(cost)
         beyond = not min(each.psnr for each in curve) <= point.psnr <= max(each.psnr for each in curve)

@@ -31,7 +31,6 @@ OVERLAYS = {  # over NVRC, each with what it is to make of the base grids and of
     "ablations/v3": (BlockQuantizer, GaussianPrior, TensorQuantizer, GaussianPrior),
     "ablations/v5": (TensorQuantizer, MaskedConv3dContext, TensorQuantizer, DualAxisGaussian),
     "ablations/octree": (BlockQuantizer, OctreeContext, DualAxisQuantizer, DualAxisGaussian),
-    "budget/tensor_steps": (BlockQuantizer, MaskedConv3dContext, TensorQuantizer, DualAxisGaussian),
 }
 
 
@@ -178,7 +177,7 @@ CHAINS = (
     ("nvrc", "sets/nvrc/uvg", "points/rgb/s3_8", "ablations/v3", "ablations/no_rate_in_stage_1"),
     ("nvrc", "sets/nvrc/jvet_b", "points/yuv420/s4_1024", "colours/yuv420", "ablations/v5", "ablations/no_alternation"),
     ("nvrc", "sets/nvrc/mcl_jcv", "points/rgb/s1_0.25", "budget/short", "ablations/v1"),
-    ("nvrc", "budget/short", "ablations/v2", "budget/tensor_steps"),
+    ("nvrc", "budget/short", "ablations/v2"),
 )
 
 
