@@ -72,7 +72,7 @@ def _encode(arguments: Sequence[str]) -> None:
     )
     options, further = parser.parse_known_args(arguments)
     parser.check(further, _FIT_OPTION)
-    if options.video not in PACKAGED and is_missing(options.video):
+    if options.video not in PACKAGED and "{" not in options.video and is_missing(options.video):
         raise InputError(f"{options.video}: no such file")
     from nvrc_lightning.encode import encode
 

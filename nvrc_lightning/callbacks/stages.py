@@ -10,7 +10,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from nvrc_components.quantizers import Surrogate
-from nvrc_lightning.callbacks.schedule import Plan, plan_of
+from nvrc_lightning.callbacks.lookup import callbacks_of
+from nvrc_lightning.callbacks.schedule import Plan, Planner, plan_of
 from nvrc_lightning.modules.video_codec import VideoCodec
 
 
@@ -126,12 +127,15 @@ class Stages(Callback):
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Warn of stages that training was too short for."""
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
         plan, steps = plan_of(trainer), trainer.global_step
-        reached = {self.locate(plan.progress(step))[0].name for step in range(steps)}
-        missed = [stage.name for stage in self.stages if stage.name not in reached]
-        if missed and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        reached = {id(self.locate(plan.progress(step))[0]) for step in range(steps)}
+        missed = [stage.name for stage in self.stages if id(stage) not in reached]
+        if missed:
+            epochs_decide = trainer.max_steps < 0 and not callbacks_of(trainer, Planner)
             warnings.warn(
-                f"{steps} steps are too few for all stages: none was left for {', '.join(missed)}; train for more "
-                "(--epochs, --trainer.max_epochs)",
+                f"too few steps for all stages ({steps}): none was left for {', '.join(missed)}; train for longer"
+                f"{' (--epochs, --trainer.max_epochs)' if epochs_decide else ''}",
                 stacklevel=2,
             )

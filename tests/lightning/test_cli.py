@@ -1,13 +1,16 @@
 """What the program says when it is asked for help or given something it cannot use."""
 
+import shutil
 import subprocess
 import sys
 import warnings
+from importlib.resources import as_file, files
 
 import pytest
 
 from nvrc_components.errors import InputError
 from nvrc_lightning.cli import COMMANDS, main
+from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.option_errors import explain
 from tests.lightning.helpers import TINY, files_in
 
@@ -28,6 +31,17 @@ def test_a_wrong_name_is_refused_without_loading_torch():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stderr == "nvrc: error: no.mp4: no such file\n"
     assert "torch" not in run.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "{sequence}.mkv"])
+def test_a_name_that_only_reading_can_judge_is_left_to_it(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with as_file(files("nvrc_lightning") / "assets" / PACKAGED["bunny"]) as clip:
+        shutil.copy(clip, "a.mkv")
+    words = ["--data.sequence=a", "--data.size=[64,48]", "--frames=0:2", "--epochs=1", "--size=xxs", "--device=cpu"]
+    code = main(["encode", name, "a.nvrc", *words])
+    assert code == (0 if "{" in name else 2)
+    assert code == 0 or "cannot be read (File name too long)" in capsys.readouterr().err
 
 
 def test_help_lists_every_command_without_loading_torch():

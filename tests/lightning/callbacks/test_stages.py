@@ -60,7 +60,10 @@ def test_a_stage_that_training_was_too_short_for_is_named(tmp_path, capfd):
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
     overlay = f"--config={tmp_path / 'overlay.yaml'}"
     fit(tmp_path / "short", overlay)
-    assert "8 steps are too few for all stages: none was left for stage 1.0; train for more" in capfd.readouterr().err
+    few = "nvrc: warning: too few steps for all stages (8): none was left for stage 1.0; train for longer"
+    assert capfd.readouterr().err == f"{few} (--epochs, --trainer.max_epochs)\n"
+    fit(tmp_path / "bounded", overlay, "--trainer.max_steps=8")
+    assert capfd.readouterr().err == f"{few}\n"
     fit(tmp_path / "long", overlay, "--trainer.max_epochs=16")
     assert capfd.readouterr().err == ""
 
