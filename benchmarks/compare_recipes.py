@@ -88,14 +88,15 @@ def main() -> None:
         costs = {}
         if point.recipe != options.reference:
             costs = {"at equal lambda": cost_at_equal_lambda(point, beside[0])} if beside else {}
-            if len(curve) > 1:
+            if len(curve) != 1:
                 costs["at equal PSNR"] = cost_at_equal_psnr(point, curve)
         for name, cost in costs.items():
             means[name][point.recipe][point.clip].append(cost)
-        beyond = not min(each.psnr for each in curve) <= point.psnr <= max(each.psnr for each in curve)
+        inside = min(each.psnr for each in curve) <= point.psnr <= max(each.psnr for each in curve)
+        star = "" if inside or "at equal PSNR" not in costs else "*"
         cells = [f"{costs[name]:+.1%}" if name in costs else "" for name in ("at equal lambda", "at equal PSNR")]
         figures = [f"{point.lmbda:g}", f"{point.size:,}", f"{point.psnr:.2f}", f"{point.distortion:.4f}"]
-        print("| " + " | ".join([point.clip, point.recipe, *figures, cells[0], cells[1] + "*" * beyond]) + " |")
+        print("| " + " | ".join([point.clip, point.recipe, *figures, cells[0], cells[1] + star]) + " |")
     for name, recipes in means.items():
         print(f"\n{name}:")
         for recipe, clips in recipes.items():

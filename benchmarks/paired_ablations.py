@@ -3,10 +3,19 @@
 python benchmarks/paired_ablations.py --run runs/nvrc/version_0 --checkpoint step=1152.ckpt
   --overlays ablations/v1 ablations/v2 ablations/v4 --out forks.csv
 
-Two short trainings that differ in anything part ways within a hundred steps, by more than most of a codec's parts are
-worth. Here all have the parameters and the optimiser's state of the checkpoint. Quantisers and entropy models that an
-overlay replaces start from it too: steps at the mean of those replaced, entropy models as if newly set from the
-parameters and fitted to them. The first line is of the run's own file, which a resumed run would write again.
+Two short trainings that differ in anything part ways, by more than most of a codec's parts are worth. Here all have the
+parameters and the optimiser's state of the checkpoint. Quantisers and entropy models that an overlay replaces start
+from it too: steps within an eighth of an octave of the mean of those replaced, entropy models as if newly set from the
+parameters and fitted to them. The parameters were trained with the run's own, which favours it: what other quantisers
+cost is an upper bound. The first line is of the run's own file, as a resumed run would write it again. An overlay that
+only sets another data.seed tells what is chance.
+
+Checkpoints of a run are kept with these options of nvrc fit:
+
+--trainer.callbacks+=ModelCheckpoint --trainer.callbacks.filename='{step}' --trainer.callbacks.save_top_k=-1
+  --trainer.callbacks.every_n_epochs=12 --trainer.callbacks.save_on_train_epoch_end=true
+
+Overlays of callbacks cannot be laid over such a run, whose list of them is longer than theirs.
 """
 
 import argparse
@@ -21,6 +30,7 @@ import yaml
 from rate_distortion import distortion_of, row
 from torch import Tensor, nn
 
+from nvrc_components import InputError
 from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.fitting import Coded, fit
 from nvrc_components.groups import TensorCodec
@@ -36,10 +46,8 @@ ITERATIONS = 200
 
 
 def started(words: Sequence[str]) -> NvrcCLI:
-    """Return a training after its first step."""
-    with tempfile.TemporaryDirectory() as folder:
-        logger = ["--trainer.logger=CSVLogger", f"--trainer.logger.save_dir={folder}"]
-        return train([*words, *logger, "--trainer.fast_dev_run=1"])
+    """Return a training after its first step, of which nothing is kept."""
+    return train([*words, "--trainer.fast_dev_run=1"])
 
 
 def names_by_index(cli: NvrcCLI) -> list[str]:
@@ -58,14 +66,13 @@ def loads(module: nn.Module, state: dict[str, Tensor]) -> bool:
     return fits
 
 
-def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the entries under a prefix, without it."""
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
 @torch.no_grad()
 def adopt(ours: CompressedModule, theirs: CompressedModule) -> None:
-    """Take over parameters, quantisers and entropy models, as far as they are of the same kind."""
+    """Take over parameters, quantisers and entropy models, as far as they are of the same kind.
+
+    Raises:
+        InputError: a quantiser that replaces another has steps that do not learn.
+    """
     ours.module.load_state_dict(theirs.module.state_dict())
     ours.step.copy_(theirs.step)
     ours.calibrate()
@@ -73,6 +80,8 @@ def adopt(ours: CompressedModule, theirs: CompressedModule) -> None:
     parameters = dict(ours.module.named_parameters())
     for name, codec, other in zip(ours.names, ours.tensor_codecs(), theirs.tensor_codecs(), strict=True):
         if not (same(codec, other, "quantizer") and loads(codec.quantizer, other.quantizer.state_dict())):
+            if not any(parameter.requires_grad for parameter in codec.quantizer.parameters()):
+                raise InputError(f"{name}: the steps of {type(codec.quantizer).__name__} cannot start from others")
             steps = other.quantizer.log2_step().expand_as(parameters[name])
             codec.quantizer.scale_steps(float(steps.mean() - codec.quantizer.log2_step().mean()))
         if not (same(codec, other, "entropy_model") and loads(codec.entropy_model, other.entropy_model.state_dict())):

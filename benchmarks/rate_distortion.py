@@ -16,7 +16,7 @@ import torch
 
 from nvrc_components import load
 from nvrc_lightning.data.options import Selection
-from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.data.packaged import read_named_video
 from nvrc_lightning.encode import encode
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.host_memory import keep_freed_memory
@@ -27,7 +27,7 @@ def distortion_of(file: Path, video: str, first: int) -> float:
     """Return what training minimises with the rate, of the decoded frames; the mean over frames, of RGB."""
     decoded, distortion = load(file), RgbDistortion()
     count, peak = decoded.format.frames, decoded.format.peak
-    source = read_video(video, Selection(start=first, stop=first + count)).rgb()
+    source = read_named_video(video, Selection(start=first, stop=first + count)).rgb()
     pairs = zip(decoded.frames(), source.split(1), strict=True)
     values = [
         float(distortion(frame / peak, target / peak)) for frame, target in pairs if isinstance(frame, torch.Tensor)
