@@ -133,7 +133,7 @@ def lines(run: Path, checkpoint: Path, overlays: Sequence[str]) -> Iterator[dict
     from_step = {"from_step": state["global_step"]}
 
     def line(recipe: str, result: Result, file: Path) -> dict[str, Any]:
-        distortion = distortion_of(file, base.datamodule.path, base.datamodule.select.start)
+        distortion = distortion_of(file, base.datamodule.video)
         return row(result, recipe, base.model.lmbda, epochs, distortion) | from_step
 
     yield line("own", Result.from_json(run / "result.json"), run / "video.nvrc")

@@ -17,17 +17,17 @@ import torch
 from nvrc_components import load
 from nvrc_lightning.data.options import Selection
 from nvrc_lightning.data.packaged import read_named_video
+from nvrc_lightning.data.video import Video
 from nvrc_lightning.encode import encode
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.host_memory import keep_freed_memory
 from nvrc_lightning.modules.losses import RgbDistortion
 
 
-def distortion_of(file: Path, video: str, first: int) -> float:
+def distortion_of(file: Path, video: Video) -> float:
     """Return what training minimises with the rate, of the decoded frames; the mean over frames, of RGB."""
-    decoded, distortion = load(file), RgbDistortion()
+    decoded, distortion, source = load(file), RgbDistortion(), video.rgb()
     count, peak = decoded.format.frames, decoded.format.peak
-    source = read_named_video(video, Selection(start=first, stop=first + count)).rgb()
     pairs = zip(decoded.frames(), source.split(1), strict=True)
     values = [
         float(distortion(frame / peak, target / peak)) for frame, target in pairs if isinstance(frame, torch.Tensor)
@@ -88,7 +88,7 @@ def main() -> None:
                 frames=options.frames,
                 options=tuple(more),
             )
-            distortion = distortion_of(file, options.video, int(options.frames.split(":")[0] or 0))
+            distortion = distortion_of(file, read_named_video(options.video, Selection.parse(options.frames)))
             line = row(result, options.recipe, lmbda, options.epochs, distortion)
             writer = writer or csv.DictWriter(table, fieldnames=list(line))
             if table.tell() == 0:
