@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from nvrc_components.coding.range_coder import LIMIT
 from nvrc_components.entropy_models import EntropyModel
@@ -28,6 +29,10 @@ class Group:
     pattern: str
     quantizer: Callable[[Tensor], Quantizer]
     entropy_model: Callable[[Tensor], EntropyModel]
+
+    def __deepcopy__(self, _: Any) -> Self:
+        """Return itself: it never changes, and what its callables hold on to may be large, or refuse to be copied."""
+        return self
 
 
 class TensorCodec(nn.Module):

@@ -132,10 +132,13 @@ class Stages(Callback):
         plan, steps = plan_of(trainer), trainer.global_step
         reached = {id(self.locate(plan.progress(step))[0]) for step in range(steps)}
         missed = [stage.name for stage in self.stages if id(stage) not in reached]
-        if missed:
-            epochs_decide = trainer.max_steps < 0 and not callbacks_of(trainer, Planner)
-            warnings.warn(
-                f"too few steps for all stages ({steps}): none was left for {', '.join(missed)}; train for longer"
-                f"{' (--epochs, --trainer.max_epochs)' if epochs_decide else ''}",
-                stacklevel=2,
-            )
+        if not missed:
+            return
+        epochs_decide = trainer.max_steps < 0 and not callbacks_of(trainer, Planner)
+        advice = "train for longer" + " (--epochs, --trainer.max_epochs)" * epochs_decide
+        names = " and ".join(missed)
+        warnings.warn(
+            f"{steps} training steps are too few: the stage {names} had none of them, and the result is worse for it; "
+            f"{advice}",
+            stacklevel=2,
+        )

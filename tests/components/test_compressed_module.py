@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import pytest
 import torch
@@ -84,6 +85,18 @@ def test_copies_compress_to_the_same_bytes(clone):
     fresh = wrapped(seed=3)
     fresh.load_state_dict(compressed.state_dict())
     assert fresh.compress() == compressed.compress()
+
+
+def test_copies_leave_alone_what_builds_quantizers_holds_on_to():
+    class Builder:
+        def __init__(self):
+            self.lock = threading.Lock()  # which cannot be copied
+
+        def __call__(self, tensor):
+            return TensorQuantizer(tensor)
+
+    compressed = CompressedModule(nn.Linear(3, 2), [Group("all", "*", Builder(), GaussianPrior)])
+    assert copy.deepcopy(compressed).compress() == compressed.compress()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])

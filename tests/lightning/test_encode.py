@@ -31,8 +31,9 @@ def test_encode_by_the_program(tmp_path, monkeypatch, capsys):
     words = ["--epochs=1", "--frames=0:2", "--size=xxs", "--device=cpu", "--seed=3", "--lambda=2"]
     assert main(["encode", "bunny", "a.nvrc", *words]) == 0
     out, err = capsys.readouterr()
-    few = "too few steps for all stages (2): none was left for quant-noise"
-    assert err == f"nvrc: warning: {few}; train for longer (--epochs, --trainer.max_epochs)\n"
+    without = "the stage quant-noise had none of them, and the result is worse for it"
+    advice = "train for longer (--epochs, --trainer.max_epochs)"
+    assert err == f"nvrc: warning: 2 training steps are too few: {without}; {advice}\n"
     assert out.endswith("wrote a.nvrc\n")
     assert main(["encode", "bunny", "a.nvrc", *words]) == 2
     assert main(["encode", "bunny", "a.nvrc", "--force", *words]) == 0

@@ -26,6 +26,13 @@ def free_size(tmp_path_factory):
     return (fit(tmp_path_factory.mktemp("free")) / "video.nvrc").stat().st_size
 
 
+def test_a_size_is_kept_where_a_bar_is_drawn(tmp_path, monkeypatch, free_size):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which the bar takes its output for a terminal
+    limit = int(0.9 * free_size)
+    run = fit(tmp_path, "--trainer.callbacks+=RateControl", f"--trainer.callbacks.size={limit}", *MORE)
+    assert (run / "video.nvrc").stat().st_size <= limit
+
+
 @pytest.mark.parametrize("part", [0.7, 1.4])
 def test_the_file_has_the_wanted_size(part, tmp_path, free_size):
     limit = int(part * free_size)

@@ -55,12 +55,13 @@ def test_steps_are_calibrated_once_however_many_batches_a_step_has(tmp_path, mon
 
 def test_a_stage_that_training_was_too_short_for_is_named(tmp_path, capfd):
     noise = {"class_path": "QuantNoise", "init_args": {"ratio": 0.5}}
-    stages = [{"name": f"stage {share}", "share": share, "start": noise, "end": noise} for share in (30.0, 1.0)]
+    stages = [{"name": f"of {share}", "share": share, "start": noise, "end": noise} for share in (30.0, 1.0)]
     callbacks = [{"class_path": "Stages", "init_args": {"stages": stages}}]
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
     overlay = f"--config={tmp_path / 'overlay.yaml'}"
     fit(tmp_path / "short", overlay)
-    few = "nvrc: warning: too few steps for all stages (8): none was left for stage 1.0; train for longer"
+    without = "the stage of 1.0 had none of them, and the result is worse for it; train for longer"
+    few = f"nvrc: warning: 8 training steps are too few: {without}"
     assert capfd.readouterr().err == f"{few} (--epochs, --trainer.max_epochs)\n"
     fit(tmp_path / "bounded", overlay, "--trainer.max_steps=8")
     assert capfd.readouterr().err == f"{few}\n"
