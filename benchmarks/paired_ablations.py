@@ -19,7 +19,6 @@ Overlays of callbacks cannot be laid over such a run, whose list of them is long
 """
 
 import argparse
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Any
 
 import torch
 import yaml
-from rate_distortion import distortion_of, row
+from rate_distortion import distortion_of, row, write_table
 from torch import Tensor, nn
 
 from nvrc_components import InputError
@@ -144,7 +143,7 @@ def lines(run: Path, checkpoint: Path, overlays: Sequence[str]) -> Iterator[dict
 
 
 def main() -> None:
-    """Go on under every overlay, and write a row as soon as it is there."""
+    """Go on under every overlay, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run of nvrc fit")
     parser.add_argument("--checkpoint", required=True, help="name of one of its checkpoints")
@@ -153,14 +152,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     checkpoint = options.run / "checkpoints" / options.checkpoint
-    with options.out.open("w", newline="") as table:
-        writer: csv.DictWriter[str] | None = None
-        for line in lines(options.run, checkpoint, options.overlays):
-            writer = writer or csv.DictWriter(table, fieldnames=list(line))
-            if table.tell() == 0:
-                writer.writeheader()
-            writer.writerow(line)
-            table.flush()
+    write_table(options.out, lines(options.run, checkpoint, options.overlays))
 
 
 if __name__ == "__main__":

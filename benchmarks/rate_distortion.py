@@ -9,6 +9,7 @@ of RGB recipes, whatever the recipe.
 import argparse
 import csv
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,21 @@ def row(result: Result, recipe: str, lmbda: float, epochs: int, distortion: floa
     }
 
 
-def main() -> None:
-    """Fit, and write a row as soon as it is there, so that a killed sweep keeps what it has."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--video", required=True)
-    parser.add_argument("--recipe", default="nvrc_lite")
-    parser.add_argument("--lambdas", type=float, nargs="+", required=True)
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--frames", default=":", help="start:stop")
-    parser.add_argument("--out", type=Path, required=True)
-    options, more = parser.parse_known_args()
-    keep_freed_memory()
-    with tempfile.TemporaryDirectory() as folder, options.out.open("w", newline="") as table:
+def write_table(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Write every line as soon as it is there, so that a killed sweep keeps what it has."""
+    with path.open("w", newline="") as table:
         writer: csv.DictWriter[str] | None = None
+        for line in lines:
+            if writer is None:
+                writer = csv.DictWriter(table, fieldnames=list(line))
+                writer.writeheader()
+            writer.writerow(line)
+            table.flush()
+
+
+def points(options: argparse.Namespace, more: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the table's line of each lambda."""
+    with tempfile.TemporaryDirectory() as folder:
         for lmbda in options.lambdas:
             file = Path(folder) / f"{lmbda:g}.nvrc"
             result = encode(
@@ -89,12 +92,21 @@ def main() -> None:
                 options=tuple(more),
             )
             distortion = distortion_of(file, read_named_video(options.video, Selection.parse(options.frames)))
-            line = row(result, options.recipe, lmbda, options.epochs, distortion)
-            writer = writer or csv.DictWriter(table, fieldnames=list(line))
-            if table.tell() == 0:
-                writer.writeheader()
-            writer.writerow(line)
-            table.flush()
+            yield row(result, options.recipe, lmbda, options.epochs, distortion)
+
+
+def main() -> None:
+    """Fit, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", required=True)
+    parser.add_argument("--recipe", default="nvrc_lite")
+    parser.add_argument("--lambdas", type=float, nargs="+", required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--frames", default=":", help="start:stop")
+    parser.add_argument("--out", type=Path, required=True)
+    options, more = parser.parse_known_args()
+    keep_freed_memory()
+    write_table(options.out, points(options, more))
 
 
 if __name__ == "__main__":
