@@ -27,16 +27,16 @@ from typing import Any
 import torch
 import yaml
 from rate_distortion import distortion_of, row, write_table
-from torch import Tensor, nn
+from torch import nn
 
 from nvrc_components import InputError
 from nvrc_components.compressed_module import CompressedModule
 from nvrc_components.fitting import Coded, fit
-from nvrc_components.groups import TensorCodec
 from nvrc_lightning.callbacks.export import BitstreamExport
 from nvrc_lightning.callbacks.lookup import callbacks_of
 from nvrc_lightning.evaluation.result import Result
 from nvrc_lightning.host_memory import keep_freed_memory
+from nvrc_lightning.modules.optimizer import same_shapes
 from nvrc_lightning.modules.video_codec import VideoCodec
 from nvrc_lightning.training import NvrcCLI, train
 
@@ -55,14 +55,13 @@ def names_by_index(cli: NvrcCLI) -> list[str]:
     return [names[parameter] for group in cli.trainer.optimizers[0].param_groups for parameter in group["params"]]
 
 
-def loads(module: nn.Module, state: dict[str, Tensor]) -> bool:
-    """Load a state if it is one of this module."""
-    fits = {name: value.shape for name, value in module.state_dict().items()} == {
-        name: value.shape for name, value in state.items()
-    }
-    if fits:
-        module.load_state_dict(state)
-    return fits
+def takes_over(ours: nn.Module, theirs: nn.Module) -> bool:
+    """Load the other's state if it is of the same kind, and return whether it is."""
+    state = theirs.state_dict()
+    alike = type(ours) is type(theirs) and same_shapes(ours.state_dict(), state)
+    if alike:
+        ours.load_state_dict(state)
+    return alike
 
 
 @torch.no_grad()
@@ -78,21 +77,16 @@ def adopt(ours: CompressedModule, theirs: CompressedModule) -> None:
     replaced = []
     parameters = dict(ours.module.named_parameters())
     for name, codec, other in zip(ours.names, ours.tensor_codecs(), theirs.tensor_codecs(), strict=True):
-        if not (same(codec, other, "quantizer") and loads(codec.quantizer, other.quantizer.state_dict())):
+        if not takes_over(codec.quantizer, other.quantizer):
             if not any(parameter.requires_grad for parameter in codec.quantizer.parameters()):
                 raise InputError(f"{name}: the steps of {type(codec.quantizer).__name__} cannot start from others")
             steps = other.quantizer.log2_step().expand_as(parameters[name])
             codec.quantizer.scale_steps(float(steps.mean() - codec.quantizer.log2_step().mean()))
-        if not (same(codec, other, "entropy_model") and loads(codec.entropy_model, other.entropy_model.state_dict())):
+        if not takes_over(codec.entropy_model, other.entropy_model):
             symbols = codec.rounded(name, parameters[name])
             replaced.append(Coded(codec.entropy_model, symbols, codec.quantizer.log2_step()))
     if replaced:
         fit(replaced, ITERATIONS)
-
-
-def same(codec: TensorCodec, other: TensorCodec, attribute: str) -> bool:
-    """Return whether two tensors have a quantiser, or an entropy model, of one class."""
-    return type(getattr(codec, attribute)) is type(getattr(other, attribute))
 
 
 def forked(checkpoint: dict[str, Any], base: NvrcCLI, ablation: NvrcCLI) -> dict[str, Any]:

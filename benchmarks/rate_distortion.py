@@ -79,6 +79,7 @@ def write_table(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 def points(options: argparse.Namespace, more: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the table's line of each lambda."""
+    video = read_named_video(options.video, Selection.parse(options.frames))
     with tempfile.TemporaryDirectory() as folder:
         for lmbda in options.lambdas:
             file = Path(folder) / f"{lmbda:g}.nvrc"
@@ -91,8 +92,7 @@ def points(options: argparse.Namespace, more: Sequence[str]) -> Iterator[dict[st
                 frames=options.frames,
                 options=tuple(more),
             )
-            distortion = distortion_of(file, read_named_video(options.video, Selection.parse(options.frames)))
-            yield row(result, options.recipe, lmbda, options.epochs, distortion)
+            yield row(result, options.recipe, lmbda, options.epochs, distortion_of(file, video))
 
 
 def main() -> None:
