@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nvrc_components.errors import InputError
-from nvrc_lightning.data.paths import PACKAGED, is_missing
+from nvrc_lightning.encode import encode
 from nvrc_lightning.suggestions import did_you_mean
 
 __all__ = ["run"]
@@ -72,10 +72,6 @@ def _encode(arguments: Sequence[str]) -> None:
     )
     options, further = parser.parse_known_args(arguments)
     parser.check(further, _FIT_OPTION)
-    if options.video not in PACKAGED and "{" not in options.video and is_missing(options.video):
-        raise InputError(f"{options.video}: no such file")
-    from nvrc_lightning.encode import encode
-
     encode(**vars(options), options=tuple(further))
     print(f"wrote {options.output}")
 

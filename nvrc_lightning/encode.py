@@ -1,19 +1,24 @@
-"""A video in, a `.nvrc` file out."""
+"""A video in, a `.nvrc` file out.
+
+Lightning takes seconds to import, which is left until the options were looked at, so that mistakes are told at once.
+"""
 
 import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
 from nvrc_lightning import stopwatch
-from nvrc_lightning.callbacks.export import BitstreamExport
-from nvrc_lightning.callbacks.lookup import callbacks_of
-from nvrc_lightning.decode import choose_device
-from nvrc_lightning.evaluation.result import Result
+from nvrc_lightning.data.paths import PACKAGED, is_missing
 from nvrc_lightning.quantities import parse_duration, parse_size
-from nvrc_lightning.training import train
+from nvrc_lightning.recipes import find_recipes
+
+if TYPE_CHECKING:
+    from nvrc_lightning.callbacks.export import BitstreamExport
+    from nvrc_lightning.evaluation.result import Result
 
 __all__ = ["encode"]
 
@@ -36,7 +41,7 @@ def encode(
     seed: int | None = None,
     force: bool = False,
     options: tuple[str, ...] = (),
-) -> Result:
+) -> "Result":
     """Fit a recipe's network to a video and write it; what is not given stays as the recipe has it.
 
     The file appears only after it was decoded and compared with the encoder's frames. Training happens in a
@@ -62,7 +67,8 @@ def encode(
         InputError: the video, an option or the output cannot be used as asked, which is found out before training
             starts; a target is out of reach, which may show only then.
     """
-    _check(output, lmbda, epochs, target_time)
+    _check_paths(video, output, recipe)
+    _check_numbers(lmbda, epochs, target_time)
     words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}", *_device_options(device)]
     for option, value in (
         ("model.lmbda", lmbda),
@@ -85,14 +91,25 @@ def encode(
     return export.result
 
 
-def _check(output: str | Path, lmbda: float | None, epochs: int | None, target_time: str | None) -> None:
+def _check_paths(video: str | Path, output: str | Path, recipe: str) -> None:
+    """Refuse what is not there, and names that would not be kept.
+
+    Raises:
+        InputError: the video or the recipe is missing, or the output has another suffix.
+    """
+    if str(video) not in PACKAGED and "{" not in str(video) and is_missing(video):
+        raise InputError(f"{video}: no such file")
+    find_recipes(recipe)
+    if Path(output).suffix.lower() != ".nvrc":
+        raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).stem or 'video'}.nvrc")
+
+
+def _check_numbers(lmbda: float | None, epochs: int | None, target_time: str | None) -> None:
     """Refuse what would only show later, or never.
 
     Raises:
-        InputError: the output has another suffix, a number is out of range, or two options contradict each other.
+        InputError: a number is out of range, or two options contradict each other.
     """
-    if Path(output).suffix.lower() != ".nvrc":
-        raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).stem or 'video'}.nvrc")
     if lmbda is not None and not 0 < lmbda < math.inf:
         raise InputError(f"lambda is {lmbda:g}; it must be above 0, and a larger one gives better pictures")
     if epochs is not None and epochs < 1:
@@ -101,13 +118,17 @@ def _check(output: str | Path, lmbda: float | None, epochs: int | None, target_t
         raise InputError("give a number of epochs or a target time, which decides it, not both")
 
 
-def _train(words: Sequence[str]) -> BitstreamExport:
+def _train(words: Sequence[str]) -> "BitstreamExport":
     """Train, and return what wrote the file.
 
     Raises:
         InputError: the recipe does not write one.
         KeyboardInterrupt: it was interrupted.
     """
+    from nvrc_lightning.callbacks.export import BitstreamExport
+    from nvrc_lightning.callbacks.lookup import callbacks_of
+    from nvrc_lightning.training import train
+
     try:
         exports = callbacks_of(train(words).trainer, BitstreamExport)
     except KeyboardInterrupt as interrupt:  # or its kind
@@ -149,5 +170,7 @@ def _device_options(device: str) -> list[str]:
     if kind not in _ACCELERATORS or not (index.isdigit() or not index):
         raise InputError(f"device {device!r} is not auto, cpu, cuda or cuda:N")
     if _ACCELERATORS[kind] == "gpu":
+        from nvrc_lightning.decode import choose_device
+
         choose_device(device.replace("gpu", "cuda"))
     return [f"--trainer.accelerator={_ACCELERATORS[kind]}", f"--trainer.devices={f'[{index}]' if index else 1}"]

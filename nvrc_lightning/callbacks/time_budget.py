@@ -142,7 +142,7 @@ class TimeBudget(Planner):
             raise InputError(
                 f"the target time of {self.time} is too short: {_FEWEST} steps, which are hardly a start, take "
                 f"{math.ceil(needed)} s here with all that comes before and after; give more time, a smaller network "
-                "(--model.network.size) or fewer frames (--data.frames)"
+                "(--size, --model.network.size) or fewer frames (--frames, --data.frames)"
             )
         fewest = math.ceil((1 - self.plan.progress(step)) / _LONGEST_STRIDE)
         self.plan.move_end(step, step + max(round(left), fewest, 1))

@@ -26,11 +26,23 @@ def one_line(capsys, *words):
     return err
 
 
-def test_a_wrong_name_is_refused_without_loading_torch():
-    code = "import sys; from nvrc_lightning.cli import main; main(['encode', 'no.mp4', 'a']); print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stderr == "nvrc: error: no.mp4: no such file\n"
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no.mp4", "a.nvrc"], "no.mp4: no such file"),
+        (["bunny", "a.mp4"], "a.mp4: what is written is a .nvrc file; name it a.nvrc"),
+        (["bunny", "no/a.nvrc"], "no/a.nvrc: the folder no does not exist; create it first"),
+        (["bunny", "a.nvrc", "--recipe=nvrc_light"], "nvrc_light: no such recipe or file; did you mean 'nvrc_lite'?"),
+        (["bunny", "a.nvrc", "--target-size=big"], "size 'big' is not a number of bytes"),
+        (["bunny", "a.nvrc", "--device=tpu"], "device 'tpu' is not auto, cpu, cuda or cuda:N"),
+    ],
+)
+def test_mistakes_of_encode_are_told_without_loading_torch(words, told, tmp_path):
+    code = f"import sys; from nvrc_lightning.cli import main; main({['encode', *words]}); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert run.stderr.startswith(f"nvrc: error: {told}")
     assert "torch" not in run.stdout.split()
+    assert files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "{sequence}.mkv"])

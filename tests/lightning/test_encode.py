@@ -47,7 +47,7 @@ def test_encoding_that_is_told_to_end_leaves_nothing(number, code, tmp_path, mon
         os.kill(os.getpid(), number)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nvrc_lightning.encode.train", told_to_end)
+    monkeypatch.setattr("nvrc_lightning.training.train", told_to_end)
     before = signal.getsignal(number)
     assert main(["encode", "bunny", "a.nvrc"]) == code
     assert "nothing was written; 'nvrc fit' keeps checkpoints" in capsys.readouterr().err
@@ -62,12 +62,12 @@ def test_other_options_reach_the_recipe(tmp_path, monkeypatch):
         seen.extend(words)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nvrc_lightning.encode.train", refuse)
-    monkeypatch.setattr("nvrc_lightning.encode.choose_device", lambda name: None)
+    monkeypatch.setattr("nvrc_lightning.training.train", refuse)
+    monkeypatch.setattr("nvrc_lightning.decode.choose_device", lambda name: None)
     with pytest.raises(KeyboardInterrupt):
-        encode("in.mp4", tmp_path / "a.nvrc", seed=5, device="cuda:1", size="s", options=("--data.batch_size=2",))
+        encode("bunny", tmp_path / "a.nvrc", seed=5, device="cuda:1", size="s", options=("--data.batch_size=2",))
     for word in (
-        "--data.path=in.mp4",
+        "--data.path=bunny",
         "--seed_everything=5",
         "--data.seed=5",
         "--trainer.accelerator=gpu",
