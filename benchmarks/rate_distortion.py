@@ -105,6 +105,8 @@ def main() -> None:
     parser.add_argument("--frames", default=":", help="start:stop")
     parser.add_argument("--out", type=Path, required=True)
     options, more = parser.parse_known_args()
+    if any(word.startswith("--data.frames") for word in more):
+        parser.error("frames are chosen with --frames, which the distortion is measured on")
     keep_freed_memory()
     write_table(options.out, points(options, more))
 

@@ -17,6 +17,7 @@ from nvrc_components.entropy_models import DualAxisGaussian, GaussianPrior, Mask
 from nvrc_components.quantizers import BlockQuantizer, DualAxisQuantizer, SoftRoundKumaraswamy, TensorQuantizer
 from nvrc_components.representations.hinerv import HiNerv, HiNervConfig
 from nvrc_components.representations.patches import Region
+from nvrc_lightning.modules.compilation import compiled_call
 from nvrc_lightning.modules.losses import RgbDistortion
 from nvrc_lightning.modules.rendering import crops, render_patches
 
@@ -58,7 +59,7 @@ class Trainee:
         self.optimizer = torch.optim.Adam(self.parameters, lr=2e-3, fused=True)
         self.distortion = RgbDistortion()
         self.half = half
-        self.call = torch.compile(functional_call) if compiled else functional_call
+        self.call = compiled_call() if compiled else functional_call
 
     def distortion_step(self, batch: Batch) -> None:
         """Take a step on the distortion of a batch."""

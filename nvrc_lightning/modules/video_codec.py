@@ -21,6 +21,7 @@ from nvrc_components.quantizers import StraightThrough
 from nvrc_components.representations.patches import Region
 from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import VideoFormat
+from nvrc_lightning.modules.compilation import compiled_call
 from nvrc_lightning.modules.losses import YuvDistortion
 from nvrc_lightning.modules.networks import Network
 from nvrc_lightning.modules.optimizer import adopt_rates, build_optimizer, same_shapes
@@ -87,7 +88,7 @@ class VideoCodec(lightning.LightningModule):
         self.colour = colour
         self.start_lmbda = start_lmbda
         self.plain_side = plain_side
-        self._call = torch.compile(functional_call) if compile_network else functional_call
+        self._call = compiled_call() if compile_network else functional_call
         self.joint = True
         self.rate_weight = 1.0
         self.clip_factor = self.clip_scale = 1.0
@@ -252,5 +253,6 @@ class VideoCodec(lightning.LightningModule):
         """Scale the gradient to the norm at most, and remember by how much, for the rate steps."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         limit = self.gradient_clip * self.clip_scale
-        norm = nn.utils.clip_grad_norm_(parameters, limit)
-        self.clip_factor = min(1.0, limit / (float(norm) + 1e-6))
+        norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+        if math.isfinite(norm):  # halves overflow now and then, and the scaler passes over that step
+            self.clip_factor = min(1.0, limit / (norm + 1e-6))

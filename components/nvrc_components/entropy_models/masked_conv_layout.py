@@ -10,7 +10,9 @@ from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise, product
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Offset = tuple[int, int, int]
@@ -29,8 +31,8 @@ BEFORE: Final = len(OFFSETS) - 1
 class Wave:
     """Positions of a block that are coded together, numbered as they are coded.
 
-    Shape: neighbours (BEFORE + 1, P) numbers of their taps, where those outside the block are its volume; before
-    (BEFORE * P,), those but for the positions themselves.
+    Shape: neighbours (BEFORE + 1, P) numbers of their taps, where those outside the block are its volume; taps the
+    same in one row, and before those but for the positions themselves.
     """
 
     positions: slice
@@ -42,9 +44,14 @@ class Wave:
         return int(self.positions.stop - self.positions.start)
 
     @cached_property
-    def before(self) -> Tensor:
+    def taps(self) -> NDArray[np.int64]:
+        """What the later convolutions see."""
+        return self.neighbours.flatten().numpy()
+
+    @cached_property
+    def before(self) -> NDArray[np.int64]:
         """What the first convolution sees."""
-        return self.neighbours[:-1].flatten()
+        return self.taps[: BEFORE * self.size]
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from nvrc_components.side import SideTensor
 WIDEST: Final = 8
 _TAPS: Final = len(OFFSETS)
 _KERNEL: Final = (3, 5, 5)
-_STEPS: Final = 16
-_LIMIT: Final = 255 / _STEPS
+ACTIVATION_STEPS: Final = 16
+ACTIVATION_LIMIT: Final = 255 / ACTIVATION_STEPS
 _DIRECT_LIMIT: Final = 4.0
 _HIDDEN_LIMIT: Final = 1.0
 _HIDDEN_PACE: Final = 1 / 16
@@ -107,11 +107,11 @@ class MaskedConv3dNetwork(nn.Module):
             InputError: they do not.
         """
         w = self.weights(torch.float64)
-        fine = _STEPS * lattice.SIDE_STEPS
-        largest = float(lattice.magnitudes()[lattice.CONTEXT_LIMIT]) / _STEPS
+        fine = ACTIVATION_STEPS * lattice.SIDE_STEPS
+        largest = float(lattice.magnitudes()[lattice.CONTEXT_LIMIT]) / ACTIVATION_STEPS
         first = w.first.abs().sum((1, 2)) * largest + w.present.abs().sum(1)
-        second = w.second.abs().sum((1, 2)) * _LIMIT + w.second_bias.abs()
-        head = w.head.abs().sum((1, 2)) * _LIMIT + w.bias.abs().amax(1)
+        second = w.second.abs().sum((1, 2)) * ACTIVATION_LIMIT + w.second_bias.abs()
+        head = w.head.abs().sum((1, 2)) * ACTIVATION_LIMIT + w.bias.abs().amax(1)
         mean = w.mean.abs().sum() * lattice.CONTEXT_LIMIT * lattice.SIDE_STEPS
         check_sums("the masked convolutions", mean, first * fine, second * fine, (head + first[-1]) * fine)
 
@@ -129,7 +129,7 @@ def activation(x: Tensor) -> Tensor:
 
     Shape: any.
     """
-    return upper_bound(torch.relu(round_straight_through(x * _STEPS) / _STEPS), _LIMIT)
+    return upper_bound(torch.relu(round_straight_through(x * ACTIVATION_STEPS) / ACTIVATION_STEPS), ACTIVATION_LIMIT)
 
 
 def planes_of(seen: Tensor) -> Tensor:
