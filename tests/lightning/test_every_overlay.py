@@ -1,0 +1,76 @@
+"""Every overlay that ships trains, under the recipe that it is for."""
+
+from importlib.resources import files
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nvrc_components.representations.hinerv_presets import PRESETS
+from nvrc_lightning.cli import main
+from nvrc_lightning.data.reader import read_video
+from nvrc_lightning.evaluation.result import Result
+from nvrc_lightning.recipes import shipped_recipes
+from tests.lightning.helpers import files_in
+
+HERE = Path(__file__).parent
+SHIPPED = shipped_recipes()
+RAW = ("--data.raw.width=192", "--data.raw.height=128", "--data.raw.pix_fmt=yuv420p")
+FEW = {
+    "hinerv": (f"--config={HERE / 'few_steps.yaml'}",),
+    "nvrc": (f"--config={HERE / 'few_steps.yaml'}", f"--config={HERE / 'few_iterations.yaml'}"),
+    "nvrc_lite": ("--data.frames=0:2", "--data.size=[64,48]", "--data.patch=[48,64]", "--trainer.max_epochs=1"),
+}
+
+
+def named(start):
+    return sorted(name for name in SHIPPED if name.startswith(start))
+
+
+def chains():
+    """Yield recipes with overlays behind them, so that each of these is there at least once."""
+    sets = {recipe: cycle(named(f"sets/{recipe}/")) for recipe in FEW}
+    for name in named("points/rgb/"):
+        yield "nvrc", next(sets["nvrc"]), "colours/rgb", name
+    for name in named("points/yuv420/"):
+        yield "nvrc", next(sets["nvrc"]), "colours/yuv420", name
+    for version, recipe in ((1, "hinerv"), (2, "nvrc")):
+        for size in PRESETS[version]:
+            if f"sizes/{size}" in SHIPPED:
+                yield recipe, next(sets[recipe]), f"sizes/{size}"
+    for size in ("xxs", "xs", "s", "m", "l"):
+        yield "nvrc_lite", next(sets["nvrc_lite"]), f"sizes/{size}"
+    for recipe in FEW:
+        yield recipe, "budget/short"
+    for name in named("ablations/"):
+        yield "nvrc", "budget/short", name
+    for name in named("bits/"):
+        yield "hinerv", name
+
+
+def test_no_overlay_is_left_out():
+    assert {name for chain in chains() for name in chain} == set(SHIPPED)
+
+
+def put_video(overlay):
+    """Put two frames of a real clip where a set of videos has its sequence."""
+    options = yaml.safe_load(SHIPPED[overlay].read_text())["data"]["init_args"]
+    clip = read_video(files("nvrc_lightning") / "assets" / "bunny_192x128_32f.mkv")
+    place = Path(options["path"].format(sequence=options["sequence"]))
+    place.parent.mkdir()
+    place.write_bytes(b"".join(plane[i].numpy().tobytes() for i in range(2) for plane in clip.planes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chain", tuple(chains()), ids="+".join)
+def test_an_overlay_trains(chain, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    of_set = [name for name in chain if name.startswith("sets/")]
+    for name in of_set:
+        put_video(name)
+    words = [f"--config={name}" for name in chain]
+    assert main(["fit", *words, *(RAW if of_set else ()), *FEW[chain[0]], "--trainer.logger.save_dir=runs"]) == 0
+    (run,) = Path("runs").glob("*/version_0")
+    assert {"config.yaml", "video.nvrc", "result.json"} <= set(files_in(run))
+    assert Result.from_json(run / "result.json").scores.psnr_rgb > 5
