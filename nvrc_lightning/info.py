@@ -9,9 +9,12 @@ from rich.box import ROUNDED
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from torch import nn
 
 from nvrc_components.bitstream.container import SectionKind
 from nvrc_components.bitstream.video_file import CodedColour, VideoFile, load
+from nvrc_components.compressed_module import CompressedModule
+from nvrc_components.groups import TensorCodec
 from nvrc_components.representations.complexity import PartComplexity, complexity
 from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
@@ -44,6 +47,23 @@ class SectionShare:
 
 
 @dataclass(frozen=True)
+class Coding:
+    """How the tensors of a group are coded.
+
+    Args:
+        group: its name.
+        tensors: how many they are.
+        quantizers: their quantisers, each kind once, with what it was sized to.
+        entropy_models: the same of their entropy models.
+    """
+
+    group: str
+    tensors: int
+    quantizers: tuple[str, ...]
+    entropy_models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Description:
     """A file's header, sections and network.
 
@@ -54,6 +74,7 @@ class Description:
         representation: class of the network.
         colour: what the network puts out.
         sections: in file order.
+        codings: how each group is coded, as the header has it.
         parts: parameters and multiply-accumulates per pixel of each part of the network, the total last.
     """
 
@@ -63,6 +84,7 @@ class Description:
     representation: str
     colour: CodedColour
     sections: tuple[SectionShare, ...]
+    codings: tuple[Coding, ...]
     parts: tuple[PartComplexity, ...]
 
     @property
@@ -87,6 +109,7 @@ def describe(path: str | Path) -> Description:
         representation=type(module).__name__,
         colour=CodedColour(file.header.coded_colour),
         sections=tuple(_sections(file, Path(path).stat().st_size)),
+        codings=tuple(_codings(file.compressed)),
         parts=tuple(complexity(module)) if isinstance(module, Representation) else (),
     )
 
@@ -106,6 +129,23 @@ def _sections(file: VideoFile, size: int) -> Iterator[SectionShare]:
     yield SectionShare("magic and end mark", framing, framing / size)
 
 
+def _codings(compressed: CompressedModule) -> Iterator[Coding]:
+    """Quantisers and entropy models of each group."""
+    codecs: dict[str, list[TensorCodec]] = {}
+    for codec in compressed.tensor_codecs():
+        codecs.setdefault(codec.group, []).append(codec)
+    for group, members in codecs.items():
+        quantizers = dict.fromkeys(_words(codec.quantizer) for codec in members)
+        models = dict.fromkeys(_words(codec.entropy_model) for codec in members)
+        yield Coding(group, len(members), tuple(quantizers), tuple(models))
+
+
+def _words(module: nn.Module) -> str:
+    """A module's class, and what it says of itself."""
+    extra = module.extra_repr()
+    return f"{type(module).__name__} ({extra})" if extra else type(module).__name__
+
+
 def print_description(description: Description, console: Console | None = None) -> None:
     """Print a description; without a terminal it is plain text of the same width."""
     console = console or Console()
@@ -114,7 +154,7 @@ def print_description(description: Description, console: Console | None = None) 
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(ratio=1, style="dim")
-    for block in (_video(description), _shares(description), _network(description)):
+    for block in (_video(description), _shares(description), _coded(description), _network(description)):
         for row in block:
             table.add_row(*(Text(cell) for cell in row))
         table.add_section()
@@ -137,6 +177,13 @@ def _shares(description: Description) -> Iterator[tuple[str, str, str]]:
         bits = section.bits_per_parameter
         coded = "" if bits is None else f", {section.parameters:,} parameters at {bits:.2f} bit"
         yield section.name, f"{section.size:,} B", f"{100 * section.share:.1f} %{coded}"
+
+
+def _coded(description: Description) -> Iterator[tuple[str, str, str]]:
+    """Every group."""
+    for coding in description.codings:
+        yield coding.group, f"{coding.tensors} tensors", " or ".join(coding.quantizers)
+        yield "", "", " or ".join(coding.entropy_models)
 
 
 def _network(description: Description) -> Iterator[tuple[str, str, str]]:

@@ -75,8 +75,12 @@ def test_info_adds_up(file, capsys):
     *parts, total = description.parts
     assert sum(section.parameters for section in description.sections) == total.parameters
     assert sum(part.macs_per_pixel for part in parts) == pytest.approx(total.macs_per_pixel)
+    assert sum(coding.tensors for coding in description.codings) == len(list(load(file).compressed.tensor_codecs()))
+    grids = next(coding for coding in description.codings if coding.group == "grids")
+    assert grids.entropy_models == ("OctreeContext (10 passes, 0 hidden units)",)
     assert main(["info", str(file)]) == 0
     printed = capsys.readouterr().out
+    assert "DualAxisGaussian (from 32 elements on)" in printed
     assert all(section.name in printed for section in description.sections)
     assert "64x48" in printed
     assert max(map(len, printed.splitlines())) <= 80

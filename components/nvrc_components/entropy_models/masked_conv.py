@@ -65,6 +65,10 @@ class MaskedConv3dContext(ContextModel):
         """
         self.network.check_exact()
 
+    def extra_repr(self) -> str:
+        """Return what the width came to."""
+        return f"{self.network.width} hidden units"
+
     def configuration(self) -> Sequence[int]:
         """Return block and the network's width (or AUTO)."""
         return *self.block, self.width

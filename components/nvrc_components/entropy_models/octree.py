@@ -83,6 +83,10 @@ class OctreeContext(ContextModel):
         """
         self.network.check_exact()
 
+    def extra_repr(self) -> str:
+        """Return the passes and what the width came to."""
+        return f"{self.passes} passes, {self.network.width} hidden units"
+
     def configuration(self) -> Sequence[int]:
         """Return block, passes, the network's width (or AUTO) and whether mirror images share weights.
 

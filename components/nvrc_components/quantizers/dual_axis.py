@@ -95,6 +95,10 @@ class ShortLines(TensorModule):
         super().__init__(tensor)
         self.shortest = shortest
 
+    def extra_repr(self) -> str:
+        """Return how short a line may be."""
+        return f"from {self.shortest} elements on"
+
     def configuration(self) -> Sequence[int]:
         """Return how short a line may be; nothing for the paper's rule."""
         return () if self.shortest == SHORTEST else (self.shortest,)

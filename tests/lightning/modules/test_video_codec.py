@@ -129,3 +129,13 @@ def test_lambdas_out_of_range_are_refused(lambdas):
     lmbda, start = lambdas
     with pytest.raises(ValueError, match="lmbda is"):
         VideoCodec(NvrcLiteNetwork(), GROUPS, RgbDistortion(), lmbda, start_lmbda=start)
+
+
+def test_a_gradient_that_overflows_leaves_the_rate_steps_factor():
+    codec = VideoCodec(NvrcLiteNetwork("xxs"), GROUPS, RgbDistortion())
+    weight = torch.nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.SGD([weight])
+    for gradient, factor in ((4.0, 0.25), (math.inf, 0.25), (math.nan, 0.25), (0.5, 1.0)):
+        weight.grad = torch.tensor([gradient, 0.0])
+        codec.configure_gradient_clipping(optimizer)
+        assert codec.clip_factor == pytest.approx(factor)
