@@ -25,8 +25,8 @@ bytes and decode them to the same symbols, what one of them encodes any other de
 The models, each fitted to them, code the parameters of one network: context models its grids, the others all.
 
 Environments, each with the symbols that mismatch, the streams that differ, and the number of the result that
-floating-point functions (`exp` by NumPy, a matrix product by PyTorch) gave in it. There are {floats} different results:
-the environments do compute differently, and symbols may not depend on it.
+floating-point functions (`exp` by NumPy, matrix products by NumPy and PyTorch) gave in it. There are {floats} different
+results: the environments do compute differently, and symbols may not depend on it.
 
 {table}
 

@@ -11,13 +11,14 @@ frame takes 341.1 to render. The NVRC paper (arXiv 2409.07414) trains 6.4 steps 
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from training_steps import Batch, Trainee, cpu_seconds, gpu_seconds, patches, tiles, top_operators
+from training_steps import Batch, Trainee, cpu_seconds, gpu_seconds, patches, table, tiles, top_operators
 
 from nvrc_components.representations.hinerv import hinerv_config
 from nvrc_lightning.evaluation.provenance import Machine, git_commit
@@ -25,7 +26,10 @@ from nvrc_lightning.host_memory import keep_freed_memory
 
 FRAMES, HEIGHT, WIDTH, SIDE = 600, 1080, 1920, 120
 ALL = HEIGHT * WIDTH // SIDE**2
-BATCHES, SHOWN = 4, 12
+BATCHES = 4
+"""Steps take one of them after the other."""
+SHOWN = 12
+"""Operators in the table."""
 
 
 class Timing(NamedTuple):
@@ -65,7 +69,7 @@ def cpu_timings(count: int, repeats: int) -> Iterator[Timing]:
     for name, half in (("float32", False), ("bf16", True)):
         trainee = Trainee(hinerv_config("s2", FRAMES, HEIGHT, WIDTH), half=half)
         step = steps(trainee, parts)
-        macs = 3 * trainee.operations(parts[0]) / 1e9 * ALL / count
+        macs = 3 * mean(map(trainee.operations, parts)) / 1e9 * ALL / count
         seconds = cpu_seconds(step, repeats)[0] * ALL / count
         line = row(f"CPU, one thread, {name}, {ALL // count} times {count} patches", macs, seconds, "")
         yield Timing(line, top_operators(step, 1, SHOWN))
@@ -81,7 +85,7 @@ def gpu_timings(repeats: int) -> Iterator[Timing]:
     }.items():
         trainee = Trainee(hinerv_config("s2", FRAMES, HEIGHT, WIDTH), "cuda", half, compiled)
         step = steps(trainee, batches)
-        macs = 3 * trainee.operations(batches[0]) / 1e9
+        macs = 3 * mean(map(trainee.operations, batches)) / 1e9
         for _ in batches:
             step()
         torch.cuda.reset_peak_memory_stats()
@@ -91,11 +95,6 @@ def gpu_timings(repeats: int) -> Iterator[Timing]:
         yield Timing(row(f"{name}, {variant}", macs, seconds, memory), shares)
 
 
-def table(rows: list[list[str]]) -> list[str]:
-    """Return a Markdown table, the first row its head."""
-    return ["| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
-
-
 def main() -> None:
     """Measure what is at hand and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -103,12 +102,13 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=4, help="of a step on the CPU; a divisor of 144")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    timings = list(cpu_timings(options.patches, options.repeats))
-    device = "cpu"
-    if torch.cuda.is_available():
-        timings += gpu_timings(10 * options.repeats)
-        device = "cuda"
-    machine = Machine.describe(device)
+    cuda, timings = torch.cuda.is_available(), []
+    for timing in chain(
+        cpu_timings(options.patches, options.repeats), gpu_timings(10 * options.repeats) if cuda else ()
+    ):
+        timings.append(timing)
+        print(timing, flush=True)  # a run that is cut short has told what it knows
+    machine = Machine.describe("cuda" if cuda else "cpu")
     heads = ["where", "GMAC a step", "s a step", "steps/s", "GFLOP/s", "peak GPU GiB"]
     ranks = [
         [f"{name}: {share:.1%}" for name, share in rank] for rank in zip(*(t.shares for t in timings), strict=True)
@@ -120,11 +120,11 @@ def main() -> None:
         "",
         f"{machine.cpu}; {machine.device}; torch {torch.__version__}; commit {(git_commit() or 'unknown')[:12]}.",
         "",
-        *table([heads, *(timing.line for timing in timings)]),
+        *table(heads, [timing.line for timing in timings]),
         "",
         "Operators that take most of the time by themselves, as parts of it:",
         "",
-        *table([[timing.line[0] for timing in timings], *ranks]),
+        *table([timing.line[0] for timing in timings], ranks),
         "",
     ]
     options.out.write_text("\n".join(text), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -157,3 +157,8 @@ def top_operators(step: Callable[[], object], repeats: int, count: int, device: 
     total = sum(times.values())
     ranked = sorted(times, key=lambda name: times[name], reverse=True)
     return [(name, times[name] / total) for name in ranked[:count]]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table."""
+    return ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]

@@ -69,7 +69,8 @@ def encode(
     """
     _check_paths(video, output, recipe)
     _check_numbers(lmbda, epochs, target_time)
-    words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}", *_device_options(device)]
+    words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}"]
+    words += _target_options(target_size, target_bpp, target_time) + _device_options(device)
     for option, value in (
         ("model.lmbda", lmbda),
         ("trainer.max_epochs", epochs),
@@ -78,7 +79,6 @@ def encode(
         ("data.seed", seed),
     ):
         words += [] if value is None else [f"--{option}={value}"]
-    words += _target_options(target_size, target_bpp, target_time)
     with (
         stopwatch.command(),
         atomic_path(output, force) as place,

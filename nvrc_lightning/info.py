@@ -19,7 +19,7 @@ from nvrc_components.representations.complexity import PartComplexity, complexit
 from nvrc_components.representations.representation import Representation
 from nvrc_components.video_format import Chroma, VideoFormat
 
-__all__ = ["Description", "SectionShare", "describe", "print_description"]
+__all__ = ["Coding", "Description", "SectionShare", "describe", "print_description"]
 
 _WIDTH = 80
 
@@ -182,7 +182,7 @@ def _shares(description: Description) -> Iterator[tuple[str, str, str]]:
 def _coded(description: Description) -> Iterator[tuple[str, str, str]]:
     """Every group."""
     for coding in description.codings:
-        yield coding.group, f"{coding.tensors} tensors", " or ".join(coding.quantizers)
+        yield coding.group, f"{coding.tensors} tensor{'s' * (coding.tensors > 1)}", " or ".join(coding.quantizers)
         yield "", "", " or ".join(coding.entropy_models)
 
 

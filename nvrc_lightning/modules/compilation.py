@@ -8,10 +8,6 @@ from torch.func import functional_call
 
 __all__ = ["compiled_call"]
 
-_SIZES_MAY_CHANGE = torch._dynamo.config.patch(
-    force_parameter_static_shapes=False, force_nn_module_property_static_shapes=False
-)
-
 
 def compiled_call() -> Callable[..., Any]:
     """Return a compiled `torch.func.functional_call` that is not compiled anew for each size of the parameters.
@@ -19,5 +15,12 @@ def compiled_call() -> Callable[..., Any]:
     By default the compiler takes sizes of a module's parameters for constants. Batches touch ever other numbers of a
     grid's slices, so that it would compile at every step, and give up after eight.
     """
-    call: Callable[..., Any] = _SIZES_MAY_CHANGE(torch.compile(functional_call))
+    compiled = torch.compile(functional_call)
+
+    def call(*arguments: Any) -> Any:
+        with torch._dynamo.config.patch(
+            force_parameter_static_shapes=False, force_nn_module_property_static_shapes=False
+        ):
+            return compiled(*arguments)
+
     return call

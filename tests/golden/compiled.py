@@ -1,4 +1,7 @@
-"""Entropy models whose arithmetic is compiled by `torch.compile`, for tests and benchmarks/reproducibility.py."""
+"""Entropy models whose arithmetic is compiled by `torch.compile`, for tests and benchmarks/reproducibility.py.
+
+Masked convolutions are coded by NumPy, and stay as they are.
+"""
 
 import os
 import shutil
@@ -11,7 +14,6 @@ import torch
 from torch._dynamo import config, reset
 from torch._dynamo.utils import counters
 
-from nvrc_components.entropy_models import masked_conv_coding
 from nvrc_components.entropy_models.gaussian import FactorizedGaussian
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
 
@@ -21,8 +23,6 @@ BACKEND: Final = "inductor" if shutil.which(os.environ.get("CXX", "g++")) else "
 _FUNCTIONS: Final = (
     (FactorizedGaussian, "distribution"),
     (OctreeNetwork, "forward"),
-    (masked_conv_coding, "_product"),
-    (masked_conv_coding, "activation"),
 )
 # Beyond its limits the compiler goes back to plain PyTorch, silently unless told otherwise.
 _LIMITS: Final = {

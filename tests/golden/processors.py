@@ -23,7 +23,7 @@ def numpy_features() -> dict[str, bool]:
     return {name: module.__cpu_features__[name] for name in module.__cpu_dispatch__}
 
 
-def _without(prefixes: tuple[str, ...], capability: str, isa: str) -> dict[str, str]:
+def _without(prefixes: tuple[str, ...], capability: str, isa: str, core: str, threads: int) -> dict[str, str]:
     # Names differ between NumPy 1.26 (AVX512F, AVX2, ...) and 2.4 (X86_V4, X86_V3, ...), and wrong ones do nothing:
     # these are the ones that this NumPy uses here.
     found = [name for name, used in numpy_features().items() if used and name.startswith(prefixes)]
@@ -33,6 +33,9 @@ def _without(prefixes: tuple[str, ...], capability: str, isa: str) -> dict[str, 
         "ONEDNN_MAX_CPU_ISA": isa,
         # MKL heeds MKL_ENABLE_INSTRUCTIONS on its maker's processors only, this on all.
         "MKL_CBWR": "COMPATIBLE",
+        # NumPy's products are OpenBLAS's, which has its own names, and threads of its own.
+        "OPENBLAS_CORETYPE": core,
+        "OPENBLAS_NUM_THREADS": str(threads),
         # Inductor's cache does not tell these processors apart, and another one's graphs give wrong numbers.
         "TORCHINDUCTOR_CACHE_DIR": str(Path(tempfile.gettempdir()) / f"inductor-{isa}"),
     }
@@ -43,16 +46,18 @@ def processors() -> dict[str, dict[str, str]]:
     # PyTorch would use AVX2 where it is told to, whether it is there or not.
     has_avx2 = torch.backends.cpu.get_cpu_capability().startswith("AVX")
     return {
-        "no AVX-512": _without(_AVX512, "avx2" if has_avx2 else "default", "AVX2"),
-        "no AVX2": _without(_AVX2, "default", "SSE41"),
+        "no AVX-512": _without(_AVX512, "avx2" if has_avx2 else "default", "AVX2", "Haswell", 1),
+        "no AVX2": _without(_AVX2, "default", "SSE41", "Nehalem", 2),
     }
 
 
 def fingerprint(device: str = "cpu") -> str:
     """Return what floating-point functions of NumPy and, on a device, PyTorch give, on which no symbol may rest."""
     x = np.linspace(0, 1, 10_001, dtype=np.float32)
-    y = torch.from_numpy(x)[:9999].view(99, 101).to(device)
-    return f"{np.exp(x).astype(np.float64).sum().hex()} {float((y @ y.T.contiguous()).double().sum()).hex()}"
+    y = x[:9999].reshape(99, 101)
+    z = torch.from_numpy(y).to(device)
+    products = (y @ y.T.copy()).astype(np.float64).sum(), float((z @ z.T.contiguous()).double().sum())
+    return " ".join(float(value).hex() for value in (np.exp(x).astype(np.float64).sum(), *products))
 
 
 def run(arguments: Sequence[str], variables: dict[str, str]) -> str:

@@ -116,6 +116,22 @@ def test_plain_side_information_costs_ten_bits_a_value(tmp_path):
     assert sizes["plain"] > 2 * sizes["coded"]
 
 
+def test_what_is_our_own_choice_can_be_taken_back(capsys):
+    ours, theirs = (
+        leaves(yaml.safe_load(printed(capsys, *overlays("nvrc", *n)))) for n in ((), ("ablations/as_published",))
+    )
+    changed = {name.split("init_args.", 1)[-1]: theirs.get(name) for name in ours if theirs.get(name) != ours[name]}
+    taken_back = {name: value for name, value in changed.items() if "after" not in name}
+    assert taken_back == {
+        "groups.0.quantizer.init_args.log2_start": -8.66,
+        "groups.0.entropy_model.init_args.width": 8,
+        "groups.2.quantizer.init_args.shortest": 128,
+        "groups.2.entropy_model.init_args.shortest": 128,
+        "start_lmbda": 0.0,
+    }
+    assert len(changed) - len(taken_back) == 4  # the four times at which steps were balanced
+
+
 CHANGES = {  # what an overlay changes in the printed configuration, and nothing else
     "ablations/no_rate_in_stage_1": {"trainer.callbacks.0.init_args.stages.0.rate_weight": 0.0},
     "ablations/no_alternation": {"trainer.callbacks.5.init_args.every": 0},

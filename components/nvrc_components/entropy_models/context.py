@@ -43,8 +43,8 @@ class Predictions(NamedTuple):
 class ContextModel(EntropyModel):
     """An entropy model of one feature grid that predicts symbols from decoded ones in the same block and channel.
 
-    Blocks are independent of each other and coded in parallel. Coding runs in float64, so that settings that let
-    float32 products drop bits (TF32, bfloat16) do not touch it.
+    Blocks are independent of each other and coded in parallel. Settings that let PyTorch's products of float32 drop
+    bits (TF32, bfloat16) do not touch coding, where products are of float64 or NumPy's.
 
     Shape: grid (T, C, H, W), cut into blocks of `block` = (bt, bh, bw), smaller where the grid is.
 

@@ -2,7 +2,8 @@
 
 It computes what `MaskedConv3dNetwork.forward` does, on the processor, where the range coder is, and gives the coder's
 integers. Hundreds of waves of a few dozen symbols make small calls count: what can be known before the first wave is,
-and elementwise work is numpy's, whose calls cost a quarter of torch's.
+and the rest is numpy's, whose calls cost a quarter of torch's. Products are of float32: sums stay below 2^24 in their
+units, and no factor has more than 9 significant bits, so that a library that rounds factors to TF32 does no harm.
 """
 
 from typing import Final
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nvrc_components.coding import lattice
 from nvrc_components.coding.range_coder import Integers
@@ -25,7 +27,7 @@ from nvrc_components.entropy_models.masked_conv_network import (
 )
 
 _GATHERED: Final = 1 << 23
-"""Elements that are gathered at a time: all columns of most waves, and never more than 64 MiB."""
+"""Elements that are gathered at a time, 32 MiB: all columns of most waves."""
 _FIRST_SCALE: Final = round(lattice.LOG2_SCALE_MIN * lattice.SCALES_PER_OCTAVE)
 """Even, so that halves are rounded to the same side whether it is subtracted before or after."""
 
@@ -36,7 +38,7 @@ class WavePredictor:
     """Gives the means and scales of waves of positions, once all symbols before them are put.
 
     Sums are in units of the coder's lattices: sixteenths of a step for means, eighths of an octave for scales; hidden
-    units are in steps of theirs. All of these are powers of two, so that float32 stays exact.
+    units are in steps of theirs. All of these are powers of two, so that what was exact stays so.
 
     Args:
         network: whose weights are taken as they are now.
@@ -45,25 +47,24 @@ class WavePredictor:
     """
 
     def __init__(self, network: MaskedConv3dNetwork, layout: Layout, columns: int) -> None:
-        weights = Weights(*(x.detach().cpu() for x in network.weights()))
-        units = torch.tensor([lattice.MEAN_STEPS, lattice.SCALES_PER_OCTAVE], dtype=torch.float32)
+        weights = Weights(*(x.detach().cpu() for x in network.weights(torch.float64)))
+        units = torch.tensor([lattice.MEAN_STEPS, lattice.SCALES_PER_OCTAVE], dtype=torch.float64)
         mean = F.pad(weights.mean * units[0], (0, 0, 0, 2))
         first = F.pad(weights.first * ACTIVATION_STEPS, (0, 0, 1, 0))
         first[-1] *= units[1] / ACTIVATION_STEPS
         self._width = network.width
-        self._direct: Floats = torch.cat([mean, first]).flatten(1).numpy()
-        self._second: Floats = weights.second.flatten(1).numpy()
-        self._second_bias: Floats = (ACTIVATION_STEPS * weights.second_bias[:, None, None]).numpy()
-        self._head: Floats = (weights.head * (units / ACTIVATION_STEPS)[:, None, None]).flatten(1).numpy()
+        self._direct = _array(torch.cat([mean, first]).flatten(1))
+        self._second = _array(weights.second.flatten(1))
+        self._second_bias = _array(weights.second_bias[:, None, None] * ACTIVATION_STEPS)
+        self._head = _array((weights.head * (units / ACTIVATION_STEPS)[:, None, None]).flatten(1))
         position = position_bias(weights, layout)[:, layout.order]
-        bias: Floats = (weights.bias * units[:, None]).repeat(1, columns // weights.bias.shape[1]).numpy()
-        self._position: Floats = (ACTIVATION_STEPS * position[:-1, :, None]).numpy()
-        start: Floats = (position[-1] * units[1]).numpy()
-        self._mean_bias, self._scale_bias = bias
-        self._scale_start = (start - _FIRST_SCALE)[:, None]
+        self._position = _array(position[:-1, :, None] * ACTIVATION_STEPS)
+        self._scale_start = _array(position[-1, :, None] * units[1] - _FIRST_SCALE)
+        bias = (weights.bias * units[:, None]).repeat(1, columns // weights.bias.shape[1])
+        self._mean_bias, self._scale_bias = _array(bias)
         # Symbols, signed log-magnitudes and log-magnitudes side by side, so that taps are gathered once.
-        symbols = torch.arange(-lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT + 1, dtype=torch.float32)
-        self._planes: Floats = torch.cat([symbols[None], planes_of(symbols)]).numpy()
+        symbols = torch.arange(-lattice.CONTEXT_LIMIT, lattice.CONTEXT_LIMIT + 1, dtype=torch.float64)
+        self._planes = _array(torch.cat([symbols[None], planes_of(symbols)]))
         self._seen: Floats = np.zeros((3, len(layout.order) + 1, columns), np.float32)
         self._hidden: Floats = np.zeros((2, self._width, *self._seen.shape[1:]), np.float32)
 
@@ -101,6 +102,11 @@ class WavePredictor:
         return _product(self._head, two, taps, size)
 
 
+def _array(tensor: Tensor) -> Floats:
+    """Return exact multiples of powers of two as an array of float32."""
+    return tensor.numpy().astype(np.float32)
+
+
 def _activate(sums: Floats, bias: Floats, units: Floats) -> None:
     """Put clipped ReLUs in their place, in steps of their lattice.
 
@@ -113,13 +119,12 @@ def _activate(sums: Floats, bias: Floats, units: Floats) -> None:
 def _product(weight: Floats, planes: Floats, taps: Integers, size: tuple[int, int]) -> Floats:
     """Return a convolution at P positions alone: taps are gathered, some columns at a time, and multiplied as a matrix.
 
-    By numpy, whose float32 products nobody can ask to be any coarser.
-
     Shape: weight (O, I * taps), planes (I, volume + 1, M), taps (taps * P,) -> (O, P, M).
     """
     outputs, rows = weight.shape
     columns = max(_GATHERED // max(rows * size[0], 1), 1)
-    parts = [planes[..., start : start + columns] for start in range(0, size[1], columns)]
-    products = [weight @ part.take(taps, axis=1).reshape(rows, -1) for part in parts]
-    shaped = [product.reshape(outputs, size[0], -1) for product in products]
-    return shaped[0] if len(shaped) == 1 else np.concatenate(shaped, 2)
+    if columns >= size[1]:
+        return (weight @ planes.take(taps, axis=1).reshape(rows, -1)).reshape(outputs, *size)
+    starts = range(0, size[1], columns)
+    gathered = (planes[:, taps, start : start + columns].reshape(rows, -1) for start in starts)
+    return np.concatenate([(weight @ part).reshape(outputs, size[0], -1) for part in gathered], 2)

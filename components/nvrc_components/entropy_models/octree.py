@@ -85,7 +85,7 @@ class OctreeContext(ContextModel):
 
     def extra_repr(self) -> str:
         """Return the passes and what the width came to."""
-        return f"{self.passes} passes, {self.network.width} hidden units"
+        return f"{self.passes} passes, {self.network.width} hidden units{', mirrored' * self.mirrored}"
 
     def configuration(self) -> Sequence[int]:
         """Return block, passes, the network's width (or AUTO) and whether mirror images share weights.

@@ -184,6 +184,11 @@ def test_declared_ranges_hold_so_that_float32_is_exact_in_any_order(sign):
     exact = model.network(split_blocks(grid.double(), (8, 8, 8)), layout_of((8, 8, 8)))
     for a, b in zip(single, exact, strict=True):
         assert torch.equal(a.double(), b)
+    for extreme in (grid, -1e9 * laplacian(shape).sign()):
+        means, scales = distributions(model, extreme.double())
+        _, heard_means, heard_scales, _ = heard(model, extreme)
+        assert np.array_equal(heard_means, in_coding_order(means, model))
+        assert np.array_equal(heard_scales, in_coding_order(scales, model))
 
 
 def test_what_is_gathered_at_a_time_does_not_change_a_byte(monkeypatch):

@@ -13,17 +13,23 @@ CONFIG = HiNervConfig(60, 96, 96, grid_slices=20, grid_levels=2, local_levels=2,
 
 
 def test_batches_of_any_frames_are_compiled_a_few_times_only(monkeypatch):
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    torch._dynamo.reset()
     network, call = HiNerv(CONFIG), compiled_call()
     sizes = set()
-    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True, recompile_limit=6):
-        for seed in range(12):
-            generator = torch.Generator().manual_seed(seed)
-            frames = torch.randint(60, (12,), generator=generator)
-            tops, lefts = 48 * torch.randint(2, (2, 12), generator=generator)
-            kept = {name: list(window) for name, window in network.windows(frames).items()}
-            sizes.add(tuple(map(len, kept.values())))
-            cut = {name: p[kept[name]] if name in kept else p for name, p in network.named_parameters()}
-            arguments = (network, cut, (frames, Region(48, 48, tops, lefts)))
-            torch.testing.assert_close(call(*arguments), functional_call(*arguments))
-    assert len(sizes) > 6
+    for seed in range(10):
+        generator = torch.Generator().manual_seed(seed)
+        frames = torch.randint(60, (12,), generator=generator)
+        tops, lefts = 48 * torch.randint(2, (2, 12), generator=generator)
+        kept = {name: list(window) for name, window in network.windows(frames).items()}
+        sizes.add(tuple(map(len, kept.values())))
+        cut = {name: p[kept[name]] if name in kept else p for name, p in network.named_parameters()}
+        arguments = (network, cut, (frames, Region(48, 48, tops, lefts)))
+        torch.testing.assert_close(call(*arguments), functional_call(*arguments))
+    assert 0 < len(graphs) < 6 < len(sizes)
