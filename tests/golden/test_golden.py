@@ -10,7 +10,7 @@ from nvrc_components import load
 from nvrc_components.entropy_models import masked_conv
 from nvrc_components.entropy_models.octree_network import OctreeNetwork
 from tests.golden.hashes import found, names, of_file, path_of, pinned
-from tests.golden.processors import fingerprint, numpy_features, processors, run
+from tests.golden.processors import fingerprint, processors, run
 from tests.golden.settings import SETTINGS
 
 
