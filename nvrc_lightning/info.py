@@ -189,4 +189,4 @@ def _coded(description: Description) -> Iterator[tuple[str, str, str]]:
 def _network(description: Description) -> Iterator[tuple[str, str, str]]:
     """Every part of the network."""
     for part in description.parts:
-        yield part.name, f"{part.parameters:,}", f"{part.macs_per_pixel / 1000:.3f} kMAC/pixel"
+        yield part.name, f"{part.parameters:,}", f"parameters, {part.macs_per_pixel / 1000:.3f} kMAC/pixel"
