@@ -37,3 +37,10 @@ def differences(ours, theirs, path=""):
 
 def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
+
+
+def leaves(node, path=""):
+    """Return all values of a nested configuration by their dotted names."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    nested = [leaf for key, value in items for leaf in leaves(value, f"{path}.{key}").items()]
+    return dict(nested) if nested else {path.lstrip("."): node}

@@ -17,7 +17,7 @@ from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.data.options import RawGeometry
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.result import Result
-from tests.lightning.helpers import files_in, latest
+from tests.lightning.helpers import files_in, latest, leaves
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(FOLDER.glob("*.yaml"))
@@ -152,13 +152,6 @@ CHANGES = {  # what an overlay changes in the printed configuration, and nothing
         "trainer.callbacks.0.init_args.stages.1.warmup": 0.083333,
     },
 }
-
-
-def leaves(node, path=""):
-    """Return all values of a nested configuration by their dotted names."""
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    nested = [leaf for key, value in items for leaf in leaves(value, f"{path}.{key}").items()]
-    return dict(nested) if nested else {path.lstrip("."): node}
 
 
 @pytest.fixture(scope="module")
