@@ -65,8 +65,8 @@ def put_video(overlay):
 def said_by(*files):
     """Return all single values that files of options give outside of lists, by their dotted names; the last wins."""
     every = [leaves(yaml.safe_load(Path(file).read_text())) for file in files]
-    named = [item for found in every for item in found.items()]
-    return {name: value for name, value in named if not any(part.isdigit() for part in name.split("."))}
+    items = [item for found in every for item in found.items()]
+    return {name: value for name, value in items if not any(part.isdigit() for part in name.split("."))}
 
 
 @pytest.mark.slow
