@@ -33,9 +33,9 @@ COMMANDS: Final = {
     "bench": Command(
         "compare codecs and recipes by their rate-distortion curves", "nvrc_lightning.evaluation.bench_command"
     ),
-    "fit": Command("train with a recipe, write and check the file, keep the run's folder", "nvrc_lightning.training"),
-    "validate": Command("score a checkpoint's frames", "nvrc_lightning.training"),
-    "test": Command("score a checkpoint's frames, as a test", "nvrc_lightning.training"),
+    "fit": Command("train with a recipe, write and check the file, keep the run's folder", "nvrc_lightning.commands"),
+    "validate": Command("score a checkpoint's frames", "nvrc_lightning.commands"),
+    "test": Command("score a checkpoint's frames, as a test", "nvrc_lightning.commands"),
 }
 
 EXIT_INPUT: Final = 2

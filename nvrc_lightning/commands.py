@@ -1,12 +1,17 @@
-"""`nvrc encode`, `decode` and `info`: options in, one call of a Python function each."""
+"""What each command but `bench` does with its words: options in, one call of a Python function.
+
+What takes seconds to import is left until the options were looked at, so that mistakes are told at once.
+"""
 
 import argparse
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from nvrc_components.errors import InputError
+from nvrc_lightning.arguments import prepare
 from nvrc_lightning.encode import encode
 from nvrc_lightning.suggestions import did_you_mean
 
@@ -45,7 +50,8 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Do what the words after the command ask for."""
-    {"encode": _encode, "decode": _decode, "info": _info}[command](arguments)
+    own = {"encode": _encode, "decode": _decode, "info": _info}
+    own.get(command, partial(_train, command))(arguments)
 
 
 def _encode(arguments: Sequence[str]) -> None:
@@ -108,6 +114,13 @@ def _info(arguments: Sequence[str]) -> None:
     from nvrc_lightning.info import describe, print_description
 
     print_description(describe(options.path))
+
+
+def _train(command: str, arguments: Sequence[str]) -> None:
+    words = prepare([command, *arguments])
+    from nvrc_lightning.training import run
+
+    run(words)
 
 
 def _parser(command: str, description: str) -> Parser:

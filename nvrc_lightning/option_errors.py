@@ -26,6 +26,7 @@ _UNRECOGNIZED = re.compile(r"unrecognized arguments: (?:--)?([^\s=]+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.+)")
 _TYPE = re.compile(r"Expected (?:an? )?<class '([\w.]+)'>(?:\. Got value: (.*))?$")
 _GIVEN = re.compile(r"Given value: (?!NestedArg|Namespace)(.+)")
+_LISTS = "; an overlay that leaves it out needs a recipe with the same callbacks in the same order"
 
 
 def explain(message: str, options: Iterable[str] = (), classes: Iterable[str] = ()) -> str:
@@ -60,7 +61,7 @@ def _reword(leaf: str, key: str, within: Sequence[str], options: Sequence[str], 
         owner = f"{within[-1].rpartition('.')[2]} has no option" if within else "unknown option"
         return f"{owner} {name!r}{did_you_mean(name, known)}"
     if match := _REQUIRED.search(leaf):
-        return f"needs a value for {match[1]}"
+        return f"needs a value for {match[1]}{_LISTS if key == 'trainer.callbacks' else ''}"
     if match := _TYPE.search(leaf):
         return f"expects {match[1]}" + (f", not {match[2]!r}" if match[2] else "")
     return leaf

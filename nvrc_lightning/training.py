@@ -250,8 +250,8 @@ def train(args: Sequence[str]) -> NvrcCLI:
             signal.signal(signal.SIGINT, before)
 
 
-def run(command: str, arguments: list[str]) -> None:
-    """Be `nvrc fit` and its kind."""
-    for export in callbacks_of(train([command, *arguments]).trainer, BitstreamExport):
+def run(words: Sequence[str]) -> None:
+    """Be `nvrc fit` and its kind: the command's name and its options."""
+    for export in callbacks_of(train(words).trainer, BitstreamExport):
         if export.result is not None and export.file.exists():  # a fast_dev_run keeps nothing
             print(f"wrote {export.file}")

@@ -12,6 +12,7 @@ from nvrc_components.errors import InputError
 from nvrc_lightning.cli import COMMANDS, main
 from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.option_errors import explain
+from nvrc_lightning.recipes import shipped_recipes
 from tests.lightning.helpers import TINY, files_in
 
 
@@ -29,18 +30,25 @@ def one_line(capsys, *words):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["no.mp4", "a.nvrc"], "no.mp4: no such file"),
-        (["bunny", "a.mp4"], "a.mp4: what is written is a .nvrc file; name it a.nvrc"),
-        (["bunny", "no/a.nvrc"], "no/a.nvrc: the folder no does not exist; create it first"),
-        (["bunny", "a.nvrc", "--recipe=nvrc_light"], "nvrc_light: no such recipe or file; did you mean 'nvrc_lite'?"),
-        (["bunny", "a.nvrc", "--target-size=big"], "size 'big' is not a number of bytes"),
-        (["bunny", "a.nvrc", "--device=tpu"], "device 'tpu' is not auto, cpu, cuda or cuda:N"),
+        (["encode", "no.mp4", "a.nvrc"], "no.mp4: no such file"),
+        (["encode", "bunny", "a.mp4"], "a.mp4: what is written is a .nvrc file; name it a.nvrc"),
+        (["encode", "bunny", "no/a.nvrc"], "no/a.nvrc: the folder no does not exist; create it first"),
+        (
+            ["encode", "bunny", "a.nvrc", "--recipe=nvrc_light"],
+            "nvrc_light: no such recipe or file; did you mean 'nvrc_lite'?",
+        ),
+        (["encode", "bunny", "a.nvrc", "--target-size=big"], "size 'big' is not a number of bytes"),
+        (["encode", "bunny", "a.nvrc", "--device=tpu"], "device 'tpu' is not auto, cpu, cuda or cuda:N"),
+        (["fit"], "fit needs a recipe, such as --config nvrc_lite"),
+        (["fit", "--config", "nvrc_light"], "nvrc_light: no such recipe or file; did you mean 'nvrc_lite'?"),
+        (["fit", "--config", "ablations/v1"], "{overlay}: is an overlay, which needs a recipe before it"),
+        (["test", "--ckpt_path=no.ckpt"], "no.ckpt: no config.yaml beside it; give one with --config"),
     ],
 )
-def test_mistakes_of_encode_are_told_without_loading_torch(words, told, tmp_path):
-    code = f"import sys; from nvrc_lightning.cli import main; main({['encode', *words]}); print(*sys.modules)"
+def test_mistakes_are_told_without_loading_torch(words, told, tmp_path):
+    code = f"import sys; from nvrc_lightning.cli import main; main({words}); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert run.stderr.startswith(f"nvrc: error: {told}")
+    assert run.stderr.startswith(f"nvrc: error: {told.format(overlay=shipped_recipes()['ablations/v1'])}")
     assert "torch" not in run.stdout.split()
     assert files_in(tmp_path) == []
 
@@ -181,6 +189,11 @@ def test_mistakes_in_options(option, expected, tmp_path, capsys, monkeypatch):
 def test_mistakes_in_recipes(text, expected, tmp_path, capsys):
     (tmp_path / "mine.yaml").write_text(text)
     assert expected in one_line(capsys, "fit", *TINY, f"--config={tmp_path / 'mine.yaml'}")
+
+
+def test_callbacks_of_an_overlay_for_another_recipe(capsys):
+    told = "needs a value for stages; an overlay that leaves it out needs a recipe with the same callbacks in the same"
+    assert told in one_line(capsys, "fit", "--config=nvrc_lite+ablations/no_alternation")
 
 
 def test_defects_keep_their_traceback(monkeypatch):
