@@ -16,7 +16,8 @@ _NEEDS_NONE = ("-h", "--help", "--model", "--model.help")
 def prepare(arguments: list[str]) -> list[str]:
     """Resolve recipes, put them before all other options, and find the configuration of a checkpoint's run.
 
-    A configuration read after an option would undo it; an option that was written down should win.
+    A configuration read after an option would undo it; an option that was written down should win. Words that were
+    prepared before stay as they are.
 
     Raises:
         InputError: a recipe is not found or cannot be read, or none is given.

@@ -7,7 +7,6 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import NoReturn
 
 from nvrc_components.errors import InputError
@@ -50,8 +49,10 @@ class Parser(argparse.ArgumentParser):
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Do what the words after the command ask for."""
-    own = {"encode": _encode, "decode": _decode, "info": _info}
-    own.get(command, partial(_train, command))(arguments)
+    if command in ("fit", "validate", "test"):
+        _train(command, arguments)
+    else:
+        {"encode": _encode, "decode": _decode, "info": _info}[command](arguments)
 
 
 def _encode(arguments: Sequence[str]) -> None:
@@ -118,9 +119,9 @@ def _info(arguments: Sequence[str]) -> None:
 
 def _train(command: str, arguments: Sequence[str]) -> None:
     words = prepare([command, *arguments])
-    from nvrc_lightning.training import run
+    from nvrc_lightning import training
 
-    run(words)
+    training.run(words)
 
 
 def _parser(command: str, description: str) -> Parser:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from nvrc_components.atomic import atomic_path
 from nvrc_components.errors import InputError
 from nvrc_lightning import stopwatch
+from nvrc_lightning.arguments import prepare
 from nvrc_lightning.data.paths import PACKAGED, is_missing
 from nvrc_lightning.quantities import parse_duration, parse_size
-from nvrc_lightning.recipes import find_recipes
 
 if TYPE_CHECKING:
     from nvrc_lightning.callbacks.export import BitstreamExport
@@ -67,7 +67,8 @@ def encode(
         InputError: the video, an option or the output cannot be used as asked, which is found out before training
             starts; a target is out of reach, which may show only then.
     """
-    _check_paths(video, output, recipe)
+    _check_paths(video, output)
+    prepare(["fit", "--config", recipe, *options])  # tells what is wrong with the recipe before Lightning is imported
     _check_numbers(lmbda, epochs, target_time)
     words = ["fit", "--config", recipe, f"--data.path={video}", f"--data.frames={frames}"]
     words += _target_options(target_size, target_bpp, target_time) + _device_options(device)
@@ -91,15 +92,14 @@ def encode(
     return export.result
 
 
-def _check_paths(video: str | Path, output: str | Path, recipe: str) -> None:
+def _check_paths(video: str | Path, output: str | Path) -> None:
     """Refuse what is not there, and names that would not be kept.
 
     Raises:
-        InputError: the video or the recipe is missing, or the output has another suffix.
+        InputError: the video is missing, or the output has another suffix.
     """
     if str(video) not in PACKAGED and "{" not in str(video) and is_missing(video):
         raise InputError(f"{video}: no such file")
-    find_recipes(recipe)
     if Path(output).suffix.lower() != ".nvrc":
         raise InputError(f"{output}: what is written is a .nvrc file; name it {Path(output).stem or 'video'}.nvrc")
 

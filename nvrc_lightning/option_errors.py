@@ -26,7 +26,8 @@ _UNRECOGNIZED = re.compile(r"unrecognized arguments: (?:--)?([^\s=]+)")
 _REQUIRED = re.compile(r"the following arguments are required: (.+)")
 _TYPE = re.compile(r"Expected (?:an? )?<class '([\w.]+)'>(?:\. Got value: (.*))?$")
 _GIVEN = re.compile(r"Given value: (?!NestedArg|Namespace)(.+)")
-_LISTS = "; an overlay that leaves it out needs a recipe with the same callbacks in the same order"
+_OVERLAID_LISTS = ("trainer.callbacks", "trainer.callbacks.stages", "model.groups")
+_SAME_ITEMS = "; where an overlay leaves it to the recipe, both lists must have the same items in the same order"
 
 
 def explain(message: str, options: Iterable[str] = (), classes: Iterable[str] = ()) -> str:
@@ -61,7 +62,7 @@ def _reword(leaf: str, key: str, within: Sequence[str], options: Sequence[str], 
         owner = f"{within[-1].rpartition('.')[2]} has no option" if within else "unknown option"
         return f"{owner} {name!r}{did_you_mean(name, known)}"
     if match := _REQUIRED.search(leaf):
-        return f"needs a value for {match[1]}{_LISTS if key == 'trainer.callbacks' else ''}"
+        return f"needs a value for {match[1]}{_SAME_ITEMS if key in _OVERLAID_LISTS else ''}"
     if match := _TYPE.search(leaf):
         return f"expects {match[1]}" + (f", not {match[2]!r}" if match[2] else "")
     return leaf

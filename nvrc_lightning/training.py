@@ -251,7 +251,11 @@ def train(args: Sequence[str]) -> NvrcCLI:
 
 
 def run(words: Sequence[str]) -> None:
-    """Be `nvrc fit` and its kind: the command's name and its options."""
+    """Be `nvrc fit` and its kind.
+
+    Args:
+        words: those after `nvrc`, prepared or not.
+    """
     for export in callbacks_of(train(words).trainer, BitstreamExport):
         if export.result is not None and export.file.exists():  # a fast_dev_run keeps nothing
             print(f"wrote {export.file}")

@@ -52,6 +52,15 @@ def test_a_path_may_have_a_plus(tmp_path):
     assert prepare(["fit", "--config", str(mine)]) == ["fit", "--config", str(mine)]
 
 
+@pytest.mark.parametrize("names", ["nvrc+budget/short", "a+b.yaml", "./mine.yaml+budget/short"])
+def test_prepared_twice_is_as_once(names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a+b.yaml", "mine.yaml"):
+        Path(name).write_text(Path(RECIPE).read_text())
+    once = prepare(["fit", "--data.path=a", "-c", names])
+    assert prepare(once) == once
+
+
 def test_a_checkpoint_brings_its_configuration(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("model: VideoCodec")

@@ -12,7 +12,6 @@ from nvrc_components.errors import InputError
 from nvrc_lightning.cli import COMMANDS, main
 from nvrc_lightning.data.paths import PACKAGED
 from nvrc_lightning.option_errors import explain
-from nvrc_lightning.recipes import shipped_recipes
 from tests.lightning.helpers import TINY, files_in
 
 
@@ -41,14 +40,16 @@ def one_line(capsys, *words):
         (["encode", "bunny", "a.nvrc", "--device=tpu"], "device 'tpu' is not auto, cpu, cuda or cuda:N"),
         (["fit"], "fit needs a recipe, such as --config nvrc_lite"),
         (["fit", "--config", "nvrc_light"], "nvrc_light: no such recipe or file; did you mean 'nvrc_lite'?"),
-        (["fit", "--config", "ablations/v1"], "{overlay}: is an overlay, which needs a recipe before it"),
+        (["fit", "--config", "ablations/v1"], "ablations/v1.yaml: is an overlay, which needs a recipe before it"),
+        (["encode", "bunny", "a.nvrc", "--recipe=ablations/v1"], "v1.yaml: is an overlay, which needs a recipe before"),
         (["test", "--ckpt_path=no.ckpt"], "no.ckpt: no config.yaml beside it; give one with --config"),
     ],
 )
 def test_mistakes_are_told_without_loading_torch(words, told, tmp_path):
     code = f"import sys; from nvrc_lightning.cli import main; main({words}); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert run.stderr.startswith(f"nvrc: error: {told.format(overlay=shipped_recipes()['ablations/v1'])}")
+    assert run.stderr.startswith("nvrc: error: ")
+    assert told in run.stderr
     assert "torch" not in run.stdout.split()
     assert files_in(tmp_path) == []
 
@@ -88,7 +89,6 @@ def test_every_command_has_help(command, capsys):
     ("words", "expected"),
     [
         (["encdoe"], "unknown command 'encdoe'; did you mean 'encode'?"),
-        (["fit"], "fit needs a recipe, such as --config nvrc_lite"),
         (["fit", "--config"], "--config needs a recipe after it"),
         (
             ["fit", "--config", "nvrc_lit"],
@@ -191,9 +191,12 @@ def test_mistakes_in_recipes(text, expected, tmp_path, capsys):
     assert expected in one_line(capsys, "fit", *TINY, f"--config={tmp_path / 'mine.yaml'}")
 
 
-def test_callbacks_of_an_overlay_for_another_recipe(capsys):
-    told = "needs a value for stages; an overlay that leaves it out needs a recipe with the same callbacks in the same"
-    assert told in one_line(capsys, "fit", "--config=nvrc_lite+ablations/no_alternation")
+@pytest.mark.parametrize(
+    ("overlay", "missing"), [("no_alternation", "stages"), ("no_rate_in_stage_1", "name, share, start, end")]
+)
+def test_lists_of_an_overlay_for_another_recipe(overlay, missing, capsys):
+    told = one_line(capsys, "fit", f"--config=nvrc_lite+ablations/{overlay}")
+    assert f"needs a value for {missing}; where an overlay leaves it to the recipe, both lists must have the" in told
 
 
 def test_defects_keep_their_traceback(monkeypatch):
