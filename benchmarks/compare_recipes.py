@@ -33,14 +33,14 @@ class Point(NamedTuple):
 
 
 def read_points(tables: Sequence[Path]) -> list[Point]:
-    """Return the points of tables that `rate_distortion.py` wrote."""
+    """Return the points of tables that `rate_distortion.py` wrote, each once though several tables have it."""
     points = []
     for table in tables:
         with table.open(newline="") as lines:
             for row in csv.DictReader(lines):
                 figures = (float(row[name]) for name in ("bpp", "psnr_rgb", "distortion"))
                 points.append(Point(row["clip"], row["recipe"], float(row["lambda"]), int(row["bytes"]), *figures))
-    return points
+    return list(dict.fromkeys(points))
 
 
 def cost_at_equal_lambda(point: Point, reference: Point) -> float:
