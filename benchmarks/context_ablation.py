@@ -103,7 +103,7 @@ def size(build: Callable[[Tensor], nn.Module], item: SymbolTensor, iterations: i
     assert isinstance(model, EntropyModel | FloatMaskedConv3d)
     fit([Coded(model, item.symbols, item.log2_step)], iterations, rate)  # type: ignore[arg-type]
     with torch.no_grad(), quantized_together(sides_of([model])) as side:
-        return float(model.bits(item.symbols, item.log2_step)) / 8, float(side) / 8
+        return float(model.bits(item.symbols, item.log2_step)) / 8, float(side()) / 8
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ class CompressedModule(nn.Module):
         items = list(self._items({}))
         with quantized_together(self.side_tensors()) as side_bits:
             symbols = self._surrogate_symbols(items, [codec.quantizer.step() for _, codec, *_ in items])
-            totals = {SIDE: side_bits}
+            totals = {SIDE: side_bits()}
             for (_, codec, _, _), symbol in zip(items, symbols, strict=True):
                 bits = codec.entropy_model.bits(symbol, codec.quantizer.log2_step())
                 totals[codec.group] = totals[codec.group] + bits if codec.group in totals else bits

@@ -49,6 +49,6 @@ def fit(items: Sequence[Coded], iterations: int, rate: float = 0.03) -> None:
 def _step(items: Sequence[Coded]) -> float:
     """Return the bits, their gradients left with the parameters."""
     with quantized_together(sides_of(item.model for item in items)) as side_bits:
-        total = torch.stack([item.model.bits(item.symbols, item.log2_step) for item in items]).sum() + side_bits
+        total = torch.stack([item.model.bits(item.symbols, item.log2_step) for item in items]).sum() + side_bits()
         torch.autograd.backward(total)
     return float(total.detach())

@@ -7,6 +7,7 @@ smaller and exact on every machine: log2 of phi's step in 1/8, the mean of its s
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -72,7 +73,7 @@ class SideTensor(nn.Module):
         Shape: scalar.
         """
         with quantized_together([self]) as bits:
-            return bits
+            return bits()
 
     @torch.no_grad()
     def add(self, amount: float) -> None:
@@ -169,27 +170,27 @@ def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:
 
 
 @contextmanager
-def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Tensor]:
+def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Callable[[], Tensor]]:
     """Quantise many side tensors in a few large operations; inside the block their `forward` gives the results.
 
-    Yields the bits of all of them, psi included, as a scalar.
+    Yields a function of the bits of all of them, psi included, as a scalar: distortion steps do without.
     """
     if not sides:
-        yield torch.zeros(())
+        yield partial(torch.zeros, ())
         return
     sizes = [side.value.numel() for side in sides]
     counts = torch.tensor(sizes)
     flat = torch.cat([side.value.flatten() for side in sides])
     counts = counts.to(flat.device)
-    limits = flat.new_tensor([side.limit for side in sides]).repeat_interleave(counts)
+    limits = flat.new_tensor([side.limit for side in sides])
     paces = flat.new_tensor([side.pace / side.limit for side in sides]).repeat_interleave(counts)
-    commons = torch.stack([side.common / side.limit for side in sides]).repeat_interleave(counts)
+    commons = (torch.stack([side.common for side in sides]) / limits).repeat_interleave(counts)
     log2_steps = torch.stack([side.log2_step for side in sides]).repeat_interleave(counts)
-    symbols, steps = _quantize(flat * paces + commons, log2_steps, 1.0, limits)
+    symbols, steps = _quantize(flat * paces + commons, log2_steps, 1.0, limits.repeat_interleave(counts))
     for side, part in zip(sides, (symbols * steps).split_with_sizes(sizes), strict=True):
         side.__dict__["shared"] = part.view(side.value.shape)
     try:
-        yield _bits(symbols, steps.detach(), sizes, [side.plain for side in sides])
+        yield partial(_bits, symbols, steps.detach(), sizes, [side.plain for side in sides])
     finally:
         for side in sides:
             del side.__dict__["shared"]

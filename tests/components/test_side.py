@@ -105,8 +105,9 @@ def test_one_number_is_a_plain_integer_with_a_fixed_step():
 def test_together_gives_the_same_values_and_the_bits_of_the_file():
     sides = several()
     alone = [side().detach() for side in sides]
-    with quantized_together(sides) as bits:
+    with quantized_together(sides) as together:
         assert all(torch.equal(side(), value) for side, value in zip(sides, alone, strict=True))
+        bits = together()
         bits.backward()
     assert all(torch.equal(side(), value) for side, value in zip(sides, alone, strict=True))
     psi, encoder = ByteWriter(), SymbolEncoder()
@@ -126,7 +127,7 @@ def test_together_ends_even_after_an_error_and_takes_none_at_all():
     sides[0].value.data.fill_(2.0)
     assert float(sides[0]().detach()) == 2.0
     with quantized_together([]) as bits:
-        assert float(bits) == 0
+        assert float(bits()) == 0
 
 
 def test_the_lattice_survives_casts_of_the_module():
@@ -185,7 +186,7 @@ def test_a_value_may_leave_equal_ones_for_what_it_gains():
     for _ in range(100):
         optimizer.zero_grad()
         with quantized_together([side]) as bits:
-            (bits + 40 * (side() - wanted).abs().sum()).backward()
+            (bits() + 40 * (side() - wanted).abs().sum()).backward()
         optimizer.step()
     assert side()[0] > 0.2
     assert side()[1:].abs().max() < 0.1
