@@ -16,7 +16,7 @@ from nvrc_components.video_format import Chroma, ColourMatrix, ColourRange, Vide
 from nvrc_lightning.modules.losses import RgbDistortion
 from nvrc_lightning.modules.networks import HiNervNetwork, NvrcLiteNetwork
 from nvrc_lightning.modules.video_codec import VideoCodec
-from tests.lightning.helpers import differences, fit
+from tests.lightning.helpers import checkpoint, differences, fit
 
 FORMAT = VideoFormat(64, 48, 2, Fraction(25), 8, Chroma.YUV420, ColourMatrix.BT601, ColourRange.LIMITED)
 GROUPS = (
@@ -25,6 +25,16 @@ GROUPS = (
     Group("weights", "*", DualAxisQuantizer, DualAxisGaussian),
 )
 ONE_STEP = ("--data.frames=0:1", "--data.patch=[24,32]", "--trainer.log_every_n_steps=1")
+
+
+SCALED = (  # Lightning's fp16 is for CUDA; this is the same on a CPU
+    "--trainer.plugins=lightning.pytorch.plugins.precision.MixedPrecision",
+    "--trainer.plugins.precision=16-mixed",
+    "--trainer.plugins.device=cpu",
+    "--trainer.plugins.scaler=torch.amp.GradScaler",
+    "--trainer.plugins.scaler.init_args.device=cpu",
+    "--trainer.plugins.scaler.init_args.backoff_factor=1e-4",
+)
 
 
 def logged(run, name):
@@ -139,3 +149,49 @@ def test_a_gradient_that_overflows_leaves_the_rate_steps_factor():
         weight.grad = torch.tensor([gradient, 0.0])
         codec.configure_gradient_clipping(optimizer)
         assert codec.clip_factor == pytest.approx(factor)
+
+
+@pytest.fixture
+def clipped(monkeypatch):
+    """Trains with these words; returns scales and clip factors of all steps, the dtype of the first, and the run."""
+
+    def train(folder, *words):
+        steps, dtypes = [], []
+        clip_gradients, take_step = VideoCodec.configure_gradient_clipping, VideoCodec.training_step
+
+        def configure_gradient_clipping(self, optimizer, *args, **kwargs):
+            clip_gradients(self, optimizer, *args, **kwargs)
+            steps.append((self.trainer.scaler.get_scale() if self.trainer.scaler else 1.0, self.clip_factor))
+
+        def training_step(self, batch):
+            dtypes.append(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32)
+            return take_step(self, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(VideoCodec, "configure_gradient_clipping", configure_gradient_clipping)
+            patch.setattr(VideoCodec, "training_step", training_step)
+            run = fit(folder, *ONE_STEP, *words)
+        return *zip(*steps, strict=True), dtypes[0], run
+
+    return train
+
+
+@pytest.mark.parametrize("muon", ["true", "false"])
+def test_halves_train_though_some_steps_overflow(muon, tmp_path, clipped):
+    words = (*SCALED, "--trainer.plugins.scaler.init_args.init_scale=1e18", f"--model.muon={muon}")
+    scales, factors, dtype, run = clipped(tmp_path, *words)
+    overflows = scales.index(scales[-1])
+    assert dtype == torch.float16
+    assert 0 < overflows < len(scales) - 1
+    assert all(0 < factor < 1 for factor in factors[overflows:])
+    assert all(tensor.isfinite().all() for tensor in checkpoint(run)["state_dict"].values())
+
+
+@pytest.mark.parametrize("muon", ["true", "false"])
+def test_halves_are_clipped_as_full_precision_is(muon, tmp_path, clipped):
+    _, (plain, *_), full, _ = clipped(tmp_path / "plain", f"--model.muon={muon}")
+    words = (*SCALED, "--trainer.plugins.scaler.init_args.init_scale=1024", f"--model.muon={muon}")
+    (scale, *_), (scaled, *_), half, _ = clipped(tmp_path / "scaled", *words)
+    assert (scale, full, half) == (1024, torch.float32, torch.float16)
+    assert scaled == pytest.approx(plain, rel=0.02)
+    assert plain < 1
