@@ -6,14 +6,15 @@ Tables are those of rate_distortion.py. At equal lambda: by how much R + lambda 
 reference's, as a part of the reference's R; that many bits more would be as bad. At equal PSNR: bytes against the
 reference's curve, between whose points their logarithm is linear in PSNR-RGB; a point beyond its ends, marked by a
 star, is compared along the nearest two; a reference of a single point has none. Where a curve is flat, small chances
-make large differences at equal PSNR.
+make large differences at equal PSNR. Trainings of other networks, lengths or seeds are other recipes, and need names of
+their own in a table that has both.
 """
 
 import argparse
 import csv
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,20 @@ def read_points(tables: Sequence[Path]) -> list[Point]:
                 figures = (float(row[name]) for name in ("bpp", "psnr_rgb", "distortion"))
                 points.append(Point(row["clip"], row["recipe"], float(row["lambda"]), int(row["bytes"]), *figures))
     return list(dict.fromkeys(points))
+
+
+def check_reference(points: Sequence[Point], reference: str) -> None:
+    """Refuse a reference whose points are of more than one training.
+
+    Raises:
+        ValueError: two points of it have the same clip and lambda.
+    """
+    counts = Counter((each.clip, each.lmbda) for each in points if each.recipe == reference)
+    for (clip, lmbda), count in counts.items():
+        if count > 1:
+            raise ValueError(
+                f"{clip}: there are {count} trainings of {reference!r} with lambda {lmbda:g}; give them different names"
+            )
 
 
 def cost_at_equal_lambda(point: Point, reference: Point) -> float:
@@ -79,6 +94,7 @@ def main() -> None:
     parser.add_argument("--reference", required=True)
     options = parser.parse_args()
     points = sorted(read_points(options.tables))
+    check_reference(points, options.reference)
     means: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     print("| clip | recipe | lambda | bytes | PSNR-RGB | D | at equal lambda | at equal PSNR |")
     print("|---|---|---|---|---|---|---|---|")

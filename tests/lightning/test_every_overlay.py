@@ -1,4 +1,4 @@
-"""Every overlay that ships trains, under the recipe that it is for."""
+"""Every overlay that ships trains under the recipe that it is for, and its printed configuration is the same again."""
 
 from importlib.resources import files
 from itertools import cycle
@@ -51,6 +51,17 @@ def chains():
 
 def test_no_overlay_is_left_out():
     assert {name for chain in chains() for name in chain} == set(SHIPPED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chain", tuple(chains()), ids="+".join)
+def test_an_overlays_printed_configuration_is_the_same_again(chain, tmp_path, capsys):
+    texts = []
+    for words in ([f"--config={name}" for name in chain], [f"--config={tmp_path / 'printed.yaml'}"]):
+        assert main(["fit", *words, "--print_config"]) == 0
+        texts.append(capsys.readouterr().out)
+        (tmp_path / "printed.yaml").write_text(texts[-1])
+    assert texts[0] == texts[1]
 
 
 def put_video(overlay):

@@ -218,6 +218,17 @@ def test_the_configuration_rebuilds_the_model(block, width):
     assert torch.equal(decoded(rebuilt, shape, encoded(model, grid)), grid)
 
 
+@pytest.mark.parametrize(
+    ("shape", "width"),
+    [((127, 1, 32, 32), 0), ((128, 1, 32, 32), 4), ((511, 2, 32, 32), 4), ((512, 2, 32, 32), 8)],
+)
+def test_decoders_know_the_width_by_the_number_of_symbols(shape, width):
+    """Files say AUTO, and readers of docs/bitstream.md rely on what it comes to."""
+    model = MaskedConv3dContext(torch.empty(1).expand(shape))
+    assert model.configuration()[-1] == -1
+    assert model.network.width == width
+
+
 @pytest.mark.parametrize("configuration", [(), (16, 8, 8), (0, 8, 8, 4), (32, 32, 33, 4), (16, 8, 8, 9), (1, 1, 1, -2)])
 def test_configurations_that_are_none_are_refused(configuration):
     with pytest.raises(ValueError, match=r"configuration|width|blocks"):

@@ -191,6 +191,22 @@ def test_configurations_that_are_none_are_refused(configuration):
         OctreeContext(torch.zeros(4, 4))
 
 
+@pytest.mark.parametrize(
+    ("shape", "mirrored", "width"),
+    [
+        ((15, 1, 32, 32), True, 0),
+        ((16, 1, 32, 32), True, 4),
+        ((64, 2, 32, 32), True, 8),
+        ((64, 2, 32, 32), False, 0),
+    ],
+)
+def test_decoders_know_the_width_by_the_number_of_symbols(shape, mirrored, width):
+    """Files say AUTO, and readers of docs/bitstream.md rely on what it comes to."""
+    model = OctreeContext(torch.empty(1).expand(shape), mirrored=mirrored)
+    assert model.configuration()[4] == -1
+    assert model.network.width == width
+
+
 @pytest.mark.parametrize("cls", [OctreeContext, MaskedConv3dContext])
 def test_a_layout_first_made_in_inference_mode_serves_training(cls):
     shape = (5, 1, 6, 7)
