@@ -94,7 +94,10 @@ def main() -> None:
     parser.add_argument("--reference", required=True)
     options = parser.parse_args()
     points = sorted(read_points(options.tables))
-    check_reference(points, options.reference)
+    try:
+        check_reference(points, options.reference)
+    except ValueError as error:
+        parser.error(str(error))
     means: dict[str, dict[str, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     print("| clip | recipe | lambda | bytes | PSNR-RGB | D | at equal lambda | at equal PSNR |")
     print("|---|---|---|---|---|---|---|---|")

@@ -102,8 +102,8 @@ def size(build: Callable[[Tensor], nn.Module], item: SymbolTensor, iterations: i
     model = build(item.symbols)
     assert isinstance(model, EntropyModel | FloatMaskedConv3d)
     fit([Coded(model, item.symbols, item.log2_step)], iterations, rate)  # type: ignore[arg-type]
-    with torch.no_grad(), quantized_together(sides_of([model])) as side:
-        return float(model.bits(item.symbols, item.log2_step)) / 8, float(side()) / 8
+    with torch.no_grad(), quantized_together(sides_of([model])) as side_bits:
+        return float(model.bits(item.symbols, item.log2_step)) / 8, float(side_bits()) / 8
 
 
 def main() -> None:

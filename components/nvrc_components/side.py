@@ -173,7 +173,7 @@ def sides_of(modules: Iterable[nn.Module]) -> list[SideTensor]:
 def quantized_together(sides: Sequence[SideTensor]) -> Iterator[Callable[[], Tensor]]:
     """Quantise many side tensors in a few large operations; inside the block their `forward` gives the results.
 
-    Yields a function of the bits of all of them, psi included, as a scalar: distortion steps do without.
+    Yields a function that returns the bits of all of them, psi included, as a scalar; distortion steps never call it.
     """
     if not sides:
         yield partial(torch.zeros, ())

@@ -44,6 +44,13 @@ CASES = {
 }
 
 
+def test_quantising_alone_counts_no_bits(monkeypatch):
+    """A distortion step would pay for them and throw them away."""
+    model = wrapped(CASES["mlp"][0], DUAL)
+    monkeypatch.setattr("nvrc_components.side._bits", lambda *_: pytest.fail("bits were counted"))
+    model.quantized()
+
+
 @pytest.mark.parametrize("groups", [DUAL, PLAIN], ids=["dual", "plain"])
 @pytest.mark.parametrize("name", CASES)
 def test_any_module_round_trips_into_a_fresh_one(name, groups):

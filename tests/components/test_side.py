@@ -105,9 +105,9 @@ def test_one_number_is_a_plain_integer_with_a_fixed_step():
 def test_together_gives_the_same_values_and_the_bits_of_the_file():
     sides = several()
     alone = [side().detach() for side in sides]
-    with quantized_together(sides) as together:
+    with quantized_together(sides) as side_bits:
         assert all(torch.equal(side(), value) for side, value in zip(sides, alone, strict=True))
-        bits = together()
+        bits = side_bits()
         bits.backward()
     assert all(torch.equal(side(), value) for side, value in zip(sides, alone, strict=True))
     psi, encoder = ByteWriter(), SymbolEncoder()

@@ -196,6 +196,7 @@ def test_configurations_that_are_none_are_refused(configuration):
     [
         ((15, 1, 32, 32), True, 0),
         ((16, 1, 32, 32), True, 4),
+        ((127, 1, 32, 32), True, 4),
         ((64, 2, 32, 32), True, 8),
         ((64, 2, 32, 32), False, 0),
     ],

@@ -25,9 +25,7 @@ GROUPS = (
     Group("weights", "*", DualAxisQuantizer, DualAxisGaussian),
 )
 ONE_STEP = ("--data.frames=0:1", "--data.patch=[24,32]", "--trainer.log_every_n_steps=1")
-
-
-SCALED = (  # Lightning's fp16 is for CUDA; this is the same on a CPU
+FP16_WITH_SCALER = (  # Lightning's fp16 is for CUDA; this is the same on a CPU
     "--trainer.plugins=lightning.pytorch.plugins.precision.MixedPrecision",
     "--trainer.plugins.precision=16-mixed",
     "--trainer.plugins.device=cpu",
@@ -152,7 +150,7 @@ def test_a_gradient_that_overflows_leaves_the_rate_steps_factor():
 
 
 @pytest.fixture
-def clipped(monkeypatch):
+def train_recording_clipping(monkeypatch):
     """Trains with these words; returns scales and clip factors of all steps, the dtype of the first, and the run."""
 
     def train(folder, *words):
@@ -177,9 +175,9 @@ def clipped(monkeypatch):
 
 
 @pytest.mark.parametrize("muon", ["true", "false"])
-def test_halves_train_though_some_steps_overflow(muon, tmp_path, clipped):
-    words = (*SCALED, "--trainer.plugins.scaler.init_args.init_scale=1e18", f"--model.muon={muon}")
-    scales, factors, dtype, run = clipped(tmp_path, *words)
+def test_fp16_trains_though_some_steps_overflow(muon, tmp_path, train_recording_clipping):
+    words = (*FP16_WITH_SCALER, "--trainer.plugins.scaler.init_args.init_scale=1e18", f"--model.muon={muon}")
+    scales, factors, dtype, run = train_recording_clipping(tmp_path, *words)
     overflows = scales.index(scales[-1])
     assert dtype == torch.float16
     assert 0 < overflows < len(scales) - 1
@@ -188,10 +186,10 @@ def test_halves_train_though_some_steps_overflow(muon, tmp_path, clipped):
 
 
 @pytest.mark.parametrize("muon", ["true", "false"])
-def test_halves_are_clipped_as_full_precision_is(muon, tmp_path, clipped):
-    _, (plain, *_), full, _ = clipped(tmp_path / "plain", f"--model.muon={muon}")
-    words = (*SCALED, "--trainer.plugins.scaler.init_args.init_scale=1024", f"--model.muon={muon}")
-    (scale, *_), (scaled, *_), half, _ = clipped(tmp_path / "scaled", *words)
+def test_fp16_is_clipped_as_full_precision_is(muon, tmp_path, train_recording_clipping):
+    _, (plain, *_), full, _ = train_recording_clipping(tmp_path / "plain", f"--model.muon={muon}")
+    words = (*FP16_WITH_SCALER, "--trainer.plugins.scaler.init_args.init_scale=1024", f"--model.muon={muon}")
+    (scale, *_), (scaled, *_), half, _ = train_recording_clipping(tmp_path / "scaled", *words)
     assert (scale, full, half) == (1024, torch.float32, torch.float16)
     assert scaled == pytest.approx(plain, rel=0.02)
     assert plain < 1
