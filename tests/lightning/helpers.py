@@ -23,6 +23,12 @@ def checkpoint(run):
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+def printed(capsys, *words):
+    """Return the configuration that these words make."""
+    assert main(["fit", *words, "--print_config"]) == 0
+    return capsys.readouterr().out
+
+
 def differences(ours, theirs, path=""):
     """Names of all leaves in which two nested states differ."""
     if isinstance(ours, dict):

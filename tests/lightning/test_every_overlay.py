@@ -11,7 +11,7 @@ from nvrc_components.representations.hinerv_presets import PRESETS
 from nvrc_lightning.cli import main
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.recipes import shipped_recipes
-from tests.lightning.helpers import files_in, leaves
+from tests.lightning.helpers import files_in, leaves, printed
 
 HERE = Path(__file__).parent
 SHIPPED = shipped_recipes()
@@ -56,12 +56,9 @@ def test_no_overlay_is_left_out():
 @pytest.mark.slow
 @pytest.mark.parametrize("chain", tuple(chains()), ids="+".join)
 def test_an_overlays_printed_configuration_is_the_same_again(chain, tmp_path, capsys):
-    texts = []
-    for words in ([f"--config={name}" for name in chain], [f"--config={tmp_path / 'printed.yaml'}"]):
-        assert main(["fit", *words, "--print_config"]) == 0
-        texts.append(capsys.readouterr().out)
-        (tmp_path / "printed.yaml").write_text(texts[-1])
-    assert texts[0] == texts[1]
+    first = printed(capsys, *(f"--config={name}" for name in chain))
+    (tmp_path / "printed.yaml").write_text(first)
+    assert printed(capsys, f"--config={tmp_path / 'printed.yaml'}") == first
 
 
 def put_video(overlay):

@@ -17,7 +17,7 @@ from nvrc_lightning.data.datamodule import VideoDataModule
 from nvrc_lightning.data.options import RawGeometry
 from nvrc_lightning.data.reader import read_video
 from nvrc_lightning.evaluation.result import Result
-from tests.lightning.helpers import files_in, latest, leaves
+from tests.lightning.helpers import files_in, latest, leaves, printed
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(FOLDER.glob("*.yaml"))
@@ -38,12 +38,6 @@ def run_of(folder, *words):
     """Train, and return the run's folder."""
     assert main(["fit", *words, f"--trainer.logger.save_dir={folder}"]) == 0
     return next(Path(folder).iterdir()) / "version_0"
-
-
-def printed(capsys, *words):
-    """Return the configuration that these words make."""
-    assert main(["fit", *words, "--print_config"]) == 0
-    return capsys.readouterr().out
 
 
 def overlays(*names):
